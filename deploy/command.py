@@ -1,0 +1,87 @@
+"""What to run, as values. Running them is the transport's job; quoting happens here and nowhere else."""
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+QUIET_LIMIT = 60.0
+"""Seconds a command may say nothing before it counts as hung."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command on one machine.
+
+    `argv[0]` is a program, or one of the words that `deploy/remote` teaches the host's shell.
+    `stdin` is for text that must not show in a process list, secrets above all: it is neither
+    printed in a plan nor logged. `quiet_limit` counts seconds without output, not duration, so
+    a slow command that still talks is never cut off. `changes` is false for a look that is
+    allowed without the lock.
+    """
+
+    argv: tuple[str, ...]
+    cwd: str = ""
+    env: tuple[tuple[str, str], ...] = ()
+    stdin: str = field(default="", repr=False)
+    quiet_limit: float = QUIET_LIMIT
+    changes: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.argv:
+            raise ValueError("a command needs at least a program")
+        for word in (*self.argv, self.cwd, *(value for pair in self.env for value in pair)):
+            if "\0" in word:
+                raise ValueError(f"a NUL byte cannot be passed to a program: {word!r}")
+
+    def shell(self) -> str:
+        """The line as a shell reads it, every word quoted, without `stdin`."""
+        parts = [f"{name}={shlex.quote(value)}" for name, value in self.env]
+        parts += [shlex.quote(word) for word in self.argv]
+        line = " ".join(parts)
+        return f"cd {shlex.quote(self.cwd)} && {line}" if self.cwd else line
+
+
+@dataclass(frozen=True)
+class Upload:
+    """The contents of the local directory `source`, made the contents of `target` on a host.
+
+    `like` names directories on the host whose identical files are hard-linked instead of sent.
+    `only` narrows what is sent to these paths inside `source`; `exclude` leaves paths out.
+    Files are compared by content. Nothing outside `target` is ever deleted.
+    """
+
+    source: Path
+    target: str
+    like: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    quiet_limit: float = QUIET_LIMIT
+    changes: bool = True
+
+    def shell(self) -> str:
+        """What happens in one line, for a plan."""
+        links = "".join(f" --link-dest={shlex.quote(path)}" for path in self.like)
+        return f"rsync --checksum{links} {shlex.quote(str(self.source))}/ {shlex.quote(self.target)}/"
+
+
+Action = Command | Upload
+OnLine = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Result:
+    """How an action ended. `output` is what it said, standard error included, at most 1 MiB.
+
+    `sent` counts the bytes of file content and protocol that an `Upload` put on the wire.
+    """
+
+    exit_code: int
+    output: str = ""
+    seconds: float = 0.0
+    sent: int = 0
+
+    @property
+    def ok(self) -> bool:
+        """Whether the action succeeded."""
+        return self.exit_code == 0

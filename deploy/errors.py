@@ -1,0 +1,58 @@
+"""What can go wrong, each kind with the exit code that scripts may rely on.
+
+Every message is for the person at 3 a.m.: what failed, on which host, in which step, what is
+live now. `hint` is the next thing to type.
+"""
+
+
+class DeployError(Exception):
+    """Anything that ends a task early; printed without a traceback. Exit code 1 means a defect."""
+
+    exit_code = 1
+
+    def __init__(self, what: str, hint: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.hint = hint
+
+
+class Refused(DeployError):
+    """Not started: wrong input or a host that is not fit. Nothing was changed anywhere."""
+
+    exit_code = 2
+
+
+class PrepareFailed(DeployError):
+    """A step failed before anything was switched: every host serves what it served before."""
+
+    exit_code = 3
+
+
+class Locked(DeployError):
+    """Somebody else is deploying, or left a lock behind. Nothing was changed."""
+
+    exit_code = 4
+
+
+class RolledBack(DeployError):
+    """The switch or its verification failed; every host was put back and serves the old release."""
+
+    exit_code = 5
+
+
+class MigrationFailed(DeployError):
+    """`migrate` failed: nothing was switched, but the database may be ahead of the code."""
+
+    exit_code = 6
+
+
+class Inconsistent(DeployError):
+    """What the hosts serve is not known, or not the same on all of them."""
+
+    exit_code = 7
+
+
+class Interrupted(DeployError):
+    """The operator stopped the run; what had been switched was put back."""
+
+    exit_code = 130
