@@ -1,4 +1,4 @@
-"""What to run, as values. Running them is the transport's job; quoting happens here and nowhere else."""
+"""What to run, as values. Running is the transport's job; quoting happens only here."""
 
 import shlex
 from collections.abc import Callable
@@ -62,7 +62,9 @@ class Upload:
     def shell(self) -> str:
         """What happens in one line, for a plan."""
         links = "".join(f" --link-dest={shlex.quote(path)}" for path in self.like)
-        return f"rsync --checksum{links} {shlex.quote(str(self.source))}/ {shlex.quote(self.target)}/"
+        return (
+            f"rsync --checksum{links} {shlex.quote(str(self.source))}/ {shlex.quote(self.target)}/"
+        )
 
 
 Action = Command | Upload
