@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from deploy import rules
+from deploy.rules import each, one_of, or_empty, within
 from deploy.settings import key
 
 
@@ -9,26 +11,50 @@ from deploy.settings import key
 class Web:
     """How Apache and mod_wsgi serve the site: `[tool.deploy.web]`."""
 
-    server_name: str = key("The name visitors use; the vhost's ServerName.", "")
-    aliases: tuple[str, ...] = key("Further names of the site; the vhost's ServerAlias.", ())
-    port: int = key("The port of the public vhost.", 80)
+    server_name: str = key(
+        "The name visitors use; the vhost's ServerName.", "", or_empty(rules.server_name)
+    )
+    aliases: tuple[str, ...] = key(
+        "Further names of the site; the vhost's ServerAlias.", (), each(rules.server_alias)
+    )
+    port: int = key("The port of the public vhost.", 80, rules.port)
     private_ports: tuple[int, ...] = key(
         "Two loopback ports, one for each warm slot; other sites on the host need others.",
         (8101, 8102),
+        rules.two_ports,
     )
-    processes: int = key("mod_wsgi daemon processes in each slot.", 2)
-    threads: int = key("Threads in each process.", 5)
-    user: str = key("The user the site's processes run as; not the one who deploys.", "www-data")
-    group: str = key("The group that may read shared/env and write shared/media.", "www-data")
-    locale: str = key("LANG and LC_ALL of the site's processes.", "C.UTF-8")
-    request_timeout: int = key("Seconds a request may take before its process is given up.", 60)
-    start_timeout: int = key("Seconds a release may take to load in its slot.", 60)
-    health: str = key("The path that must answer with 2xx or 3xx before visitors see it.", "/")
-    warm: tuple[str, ...] = key("Further paths to ask before the switch, so nobody waits.", ())
+    processes: int = key("mod_wsgi daemon processes in each slot.", 2, within(1, 256))
+    threads: int = key("Threads in each process.", 5, within(1, 1000))
+    user: str = key(
+        "The user the site's processes run as; not the one who deploys.", "www-data", rules.account
+    )
+    group: str = key(
+        "The group that may read shared/env and write shared/media.", "www-data", rules.account
+    )
+    media: str = key(
+        "The path under which uploads are served; MEDIA_URL. Empty: not at all.",
+        "/media/",
+        or_empty(rules.url_folder),
+    )
+    locale: str = key("LANG and LC_ALL of the site's processes.", "C.UTF-8", rules.locale)
+    request_timeout: int = key(
+        "Seconds a request may take before its process is given up.", 60, rules.seconds
+    )
+    start_timeout: int = key("Seconds a release may take to load in its slot.", 60, rules.seconds)
+    health: str = key(
+        "The path that must answer with 2xx or 3xx before visitors see it.", "/", rules.url_path
+    )
+    warm: tuple[str, ...] = key(
+        "Further paths to ask before the switch, so nobody waits.", (), each(rules.url_path)
+    )
     error_log: str = key(
-        "Apache's error log for the site; empty: /var/log/apache2/NAME-error.log.", ""
+        "Apache's error log for the site; empty: /var/log/apache2/NAME-error.log.",
+        "",
+        or_empty(rules.on_host),
     )
-    access_log: str = key("Its access log; empty: /var/log/apache2/NAME-access.log.", "")
+    access_log: str = key(
+        "Its access log; empty: /var/log/apache2/NAME-access.log.", "", or_empty(rules.on_host)
+    )
 
 
 @dataclass(frozen=True)
@@ -38,13 +64,26 @@ class Static:
     mode: str = key(
         '"web": on each web host, inside the release. "server": on the hosts of role static.',
         "web",
+        one_of("web", "server"),
     )
-    url: str = key("The path under which they are served; the path of STATIC_URL.", "/static/")
-    server_name: str = key("ServerName of the static host's vhost; empty: any name.", "")
-    port: int = key("The port of the static host's vhost.", 80)
+    url: str = key(
+        "The path under which they are served; the path of STATIC_URL.",
+        "/static/",
+        rules.url_folder,
+    )
+    root: str = key(
+        "STATIC_ROOT, seen from `source`; it lies inside the release.",
+        "staticfiles",
+        rules.inside_on_host,
+    )
+    server_name: str = key(
+        "ServerName of the static host's vhost; empty: any name.", "", or_empty(rules.server_name)
+    )
+    port: int = key("The port of the static host's vhost.", 80, rules.port)
     env: tuple[tuple[str, str], ...] = key(
         "Environment of collectstatic on this machine. Placeholders will do: it opens no database.",
         (),
+        rules.variables,
     )
 
 
@@ -53,33 +92,54 @@ class Db:
     """What a release does to the database: `[tool.deploy.db]`."""
 
     migrate: bool = key("Run migrate, once, on the first host of role db, before the switch.", True)
-    lock_timeout: int = key("Seconds a migration waits for a table lock (PostgreSQL).", 5)
+    lock_timeout: int = key(
+        "Seconds a migration waits for a table lock (PostgreSQL).", 5, within(0, 3600)
+    )
 
 
 @dataclass(frozen=True)
 class Project:
     """The site's settings: `[tool.deploy]`, which a stage may override under `[project]`."""
 
-    name: str = key("Short name of the site: it names processes, vhost and directories.", "")
-    stage: str = key("The stage that is meant when -I is not given.", "")
-    root: str = key("Where the site lives on a host; empty: /srv/www/NAME.", "")
-    source: str = key("Where manage.py is, seen from the top of the repository.", ".")
+    name: str = key(
+        "Short name of the site: it names processes, vhost and directories.",
+        "",
+        or_empty(rules.short_name),
+    )
+    stage: str = key(
+        "The stage that is meant when -I is not given.", "", or_empty(rules.stage_name)
+    )
+    root: str = key(
+        "Where the site lives on a host; empty: /srv/www/NAME.", "", or_empty(rules.site_root)
+    )
+    source: str = key("Where manage.py is, seen from the top of the repository.", ".", rules.inside)
     settings: str = key(
-        "The settings module of this stage, such as config.settings.production.", ""
+        "The settings module of this stage, such as config.settings.production.",
+        "",
+        or_empty(rules.dotted),
     )
     wsgi: str = key(
-        "MODULE:CALLABLE that Apache serves; empty: the settings' package, .wsgi:application.", ""
+        "MODULE:CALLABLE that Apache serves; empty: the settings' package, .wsgi:application.",
+        "",
+        or_empty(rules.wsgi_name),
     )
     requirements: str = key(
-        "The requirements file, seen from `source`; best a locked one.", "requirements.txt"
+        "The requirements file, seen from `source`; best a locked one.",
+        "requirements.txt",
+        rules.inside,
     )
-    python: str = key("The Python on the hosts that venvs are made of; mod_wsgi's own.", "python3")
+    python: str = key(
+        "The Python on the hosts that venvs are made of; mod_wsgi's own.", "python3", rules.program
+    )
     install: str = key(
         '"wheels": built here and sent, hosts need no internet. "pip": each host downloads.',
         "wheels",
+        one_of("wheels", "pip"),
     )
-    keep: int = key("How many releases stay on a host.", 5)
-    shared: tuple[str, ...] = key("Paths of the release that lead into shared/.", ("media",))
+    keep: int = key("How many releases stay on a host.", 5, within(1, 1000))
+    shared: tuple[str, ...] = key(
+        "Paths of the release that lead into shared/.", ("media",), each(rules.inside_on_host)
+    )
     web: Web = field(default_factory=Web)
     static: Static = field(default_factory=Static)
     db: Db = field(default_factory=Db)

@@ -1,0 +1,160 @@
+"""Which hosts take part in a run, and which releases it makes live."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from deploy.errors import Refused
+from deploy.findings import Findings
+from deploy.host import Host
+from deploy.release import Release, checked_id, next_id
+from deploy.source import Source
+from deploy.stage import Stage
+
+RELEASED = frozenset({"web", "static", "db"})
+"""The roles that hold releases."""
+
+
+def participants(stage: Stage, selected: Sequence[Host]) -> tuple[Host, ...]:
+    """The hosts of a run: those selected, and the db primary if there are web hosts among them.
+
+    Each host keeps only the roles that it was selected for and that hold releases; of the hosts
+    of role db only the primary takes part.
+    """
+    databases = stage.role("db")
+    primary = databases[0].name if databases else ""
+    chosen: dict[str, Host] = {host.name: host for host in selected}
+    if primary and any("web" in host.roles for host in selected) and primary not in chosen:
+        chosen[primary] = replace(databases[0], roles=("db",))
+    taking_part = []
+    for host in stage.hosts:
+        if host.name in chosen:
+            kept = chosen[host.name].roles if host.name == primary else _not_db(chosen[host.name])
+            roles = tuple(role for role in kept if role in RELEASED)
+            if roles:
+                taking_part.append(replace(host, roles=roles))
+    return tuple(taking_part)
+
+
+def _not_db(host: Host) -> tuple[str, ...]:
+    return tuple(role for role in host.roles if role != "db")
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a run makes live. None: that kind stays as it is, or is not selected.
+
+    `source` is what the hosts are sent, None if they have it already.
+    """
+
+    web: Release | None
+    static: Release | None
+    source: Source | None = None
+
+    @property
+    def id(self) -> str | None:
+        """The release that people mean when they speak of this run."""
+        release = self.web or self.static
+        return release.id or None if release else None
+
+
+NO_RELEASE = Goal(Release(""), Release(""))
+"""For what concerns the hosts of every role, but no release."""
+Found = Mapping[str, Findings]
+
+
+def new_release(source: Source, found: Iterable[Findings]) -> Release:
+    """The release that a deploy makes; its number is higher than any that any host has seen."""
+    known = [name for each in found for kind in ("web", "static") for name in each.tree(kind).known]
+    release_id = next_id(known, source.revision)
+    return Release(release_id, revision=source.revision, migrations=source.migrations)
+
+
+def live_release(hosts: Sequence[Host], found: Found) -> Goal:
+    """What is live now. Raises Refused if nothing is, or not the same everywhere."""
+    serving = [host for host in hosts if "web" in host.roles] or list(hosts)
+    live = {host.name: found[host.name].web.current for host in serving}
+    if None in live.values():
+        without = ", ".join(name for name, release in live.items() if release is None)
+        raise Refused(f"no release is live on {without}", hint="fab deploy")
+    return Goal(_there("web", serving, found, _one("web", live)), None)
+
+
+def newest_release(hosts: Sequence[Host], found: Found, named: str) -> Release:
+    """The release `named`, or the newest that any host has, complete or not."""
+    if named:
+        return Release(checked_id(named))
+    known = [
+        name
+        for host in hosts
+        for name in (*found[host.name].web.complete, *found[host.name].web.partial)
+    ]
+    if not known:
+        raise Refused("no host has a release yet", hint="fab code.push")
+    return Release(max(known))
+
+
+def rollback_target(hosts: Sequence[Host], found: Found, to: str) -> Goal:
+    """The release to go back to: `to`, or what was live before, the same on every host.
+
+    The static hosts go with the web hosts: to what they served when that web release was new.
+    Raises Refused if hosts disagree, or if one of them does not have the release.
+    """
+    if to:
+        checked_id(to)
+    web = [host for host in hosts if {"web", "db"} & set(host.roles)]
+    static = [host for host in hosts if "static" in host.roles]
+    serving = [host for host in web if "web" in host.roles] or web
+    web_id = _agreed("web", serving, found, to) if web else None
+    if web_id is None:
+        return Goal(None, _back_to("static", static, found, _agreed("static", static, found, to)))
+    wanted = {host.name: found[host.name].static.as_of(int(web_id[:6])) for host in static}
+    static_id = _one("static", wanted) if any(wanted.values()) else None
+    live = {found[host.name].static.current for host in static}
+    moves = static_id is not None and live != {static_id}
+    return Goal(
+        _back_to("web", web, found, web_id),
+        _back_to("static", static, found, static_id or "") if moves else None,
+    )
+
+
+def _agreed(kind: str, hosts: Sequence[Host], found: Found, to: str) -> str:
+    if to:
+        return to
+    names = {host.name: found[host.name].tree(kind).previous for host in hosts}
+    without = [name for name, previous in names.items() if previous is None]
+    if without:
+        raise Refused(
+            f"nothing changed: {', '.join(without)} has no release before the one that is live",
+            hint="fab releases lists what there is; fab rollback --to ID names one",
+        )
+    return _one(kind, names)
+
+
+def _one(kind: str, names: Mapping[str, str | None]) -> str:
+    different = sorted({str(name) for name in names.values()})
+    if len(different) != 1:
+        listed = ", ".join(f"{host}: {name}" for host, name in names.items())
+        raise Refused(
+            f"nothing changed: the {kind} hosts would go back to different releases ({listed})",
+            hint="fab rollback --to ID names the one you want",
+        )
+    return different[0]
+
+
+def _there(kind: str, hosts: Sequence[Host], found: Found, release_id: str) -> Release:
+    has = {host.name: set(found[host.name].tree(kind).complete) for host in hosts}
+    missing = [name for name, releases in has.items() if release_id not in releases]
+    if missing:
+        everywhere = ", ".join(sorted(set.intersection(*has.values()))) or "no release"
+        raise Refused(
+            f"nothing changed: release {release_id} is not complete on {', '.join(missing)}",
+            hint=f"each of these hosts has: {everywhere}",
+        )
+    return found[hosts[0].name].tree(kind).complete[release_id]
+
+
+def _back_to(kind: str, hosts: Sequence[Host], found: Found, release_id: str) -> Release:
+    release = _there(kind, hosts, found, release_id)
+    if {found[host.name].tree(kind).current for host in hosts} == {release_id}:
+        raise Refused(f"nothing changed: release {release_id} is live already")
+    return release

@@ -1,0 +1,74 @@
+"""Whether the hosts are fit for a run, told from what was found, before anything is changed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from deploy.errors import Refused
+from deploy.findings import Findings
+from deploy.fleet import locked_by
+from deploy.host import Host
+
+NEEDED = {
+    "web": ("rsync", "curl", "flock", "timeout", "sudo", "python3-venv"),
+    "db": ("rsync", "flock", "timeout", "python3-venv"),
+    "static": ("rsync", "curl", "flock", "timeout", "sudo"),
+}
+"""The programs that a host of each role must have."""
+PYTHON_ROLES = frozenset({"web", "db"})
+ROOM = 200 * 1024
+"""KiB that must be free: a release, its packages, and room to go back."""
+OLDEST_PYTHON = (3, 9)
+
+
+def must_be_fit(hosts: Sequence[Host], found: Mapping[str, Findings]) -> None:
+    """Raises Refused with every fault of every host, or Locked if one of them is being changed."""
+    faults = [
+        f"{host.name}: {fault}" for host in hosts for fault in _faults(host, found[host.name])
+    ]
+    if faults:
+        unprepared = any(found[host.name].root == "missing" for host in hosts)
+        raise Refused(
+            "not started, nothing changed:\n" + "\n".join(faults),
+            hint="fab setup" if unprepared else "",
+        )
+    for host in hosts:
+        must_be_free(host, found[host.name])
+
+
+def must_be_free(host: Host, found: Findings) -> None:
+    """Raises Locked if somebody holds the host's lock, or left it behind."""
+    if found.lock is not None:
+        state = "alive" if found.lock.alive else "gone"
+        raise locked_by(host.name, f"lock {state} {found.lock.text}")
+
+
+def _faults(host: Host, found: Findings) -> Iterator[str]:
+    project = host.project
+    needed = {tool for role in host.roles for tool in NEEDED.get(role, ())}
+    for tool in sorted(needed & set(found.lacks)):
+        yield f"{tool} is not installed: apt-get install {PACKAGES.get(tool, tool)}"
+    if PYTHON_ROLES & set(host.roles):
+        yield from _python_faults(project.python, found)
+    if found.root == "missing":
+        yield f"{project.root} is not prepared for this site"
+        return
+    if found.root == "readonly":
+        yield f"{project.root} cannot be written by {found.user}; who owns it, is it mounted ro?"
+    for kind, place in (("web", project.root), ("static", f"{project.root}/static")):
+        if found.tree(kind).blocked:
+            yield (
+                f"{place}/current is a directory, not a link; move it away first: "
+                f"mv {place}/current {place}/current.old"
+            )
+    if found.free < ROOM:
+        yield f"only {found.free // 1024} MiB are free below {project.root}; {ROOM // 1024} needed"
+
+
+def _python_faults(python: str, found: Findings) -> Iterator[str]:
+    if not found.python:
+        yield f"there is no {python}: install it, or set python to the one that mod_wsgi uses"
+    elif tuple(map(int, found.python.split(".")[:2])) < OLDEST_PYTHON:
+        yield f"{python} is {found.python}; Django needs a newer one"
+
+
+PACKAGES = {"flock": "util-linux", "timeout": "coreutils"}
+"""Debian's packages of tools that are named otherwise."""

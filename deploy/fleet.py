@@ -1,0 +1,170 @@
+"""The hosts of a run while it lasts: reached all at once, looked at, locked, and left again."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.resources import files
+
+from deploy.command import Action, Command, OnLine, Result
+from deploy.errors import DeployError, Inconsistent, Locked, Refused
+from deploy.findings import Findings, understand
+from deploy.host import Host
+from deploy.reach import Reach, open_all
+from deploy.runner import in_parallel
+from deploy.steps import HERE, Run
+
+LOOK_QUIET = 30.0
+"""Seconds a host may take to describe itself."""
+ReachHost = Callable[[Host, str], Reach]
+"""How a host is reached, given the shell words that it is to be taught."""
+LOCKED, NOT_PREPARED = 73, 74
+"""What take_lock says when somebody has the lock, and when there is no place for one."""
+
+
+def words() -> str:
+    """The shell words of deploy/remote, all but the loop that runs them."""
+    folder = files("deploy") / "remote"
+    names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".sh"))
+    return "\n".join((folder / name).read_text() for name in names if name != "channel.sh")
+
+
+class Fleet:
+    """Hosts that are reached. Everything here that waits does so for all hosts at once."""
+
+    def __init__(self, hosts: Sequence[Host], reached: Mapping[str, Reach], limit: int) -> None:
+        self.hosts = tuple(hosts)
+        self._reached = reached
+        self._limit = limit
+
+    def execute(self, name: str, action: Action, on_line: OnLine) -> Result:
+        """Run an action on the host of that name; what changes a host runs only under our lock."""
+        if name != HERE and isinstance(action, Command) and action.changes:
+            host = next(host for host in self.hosts if host.name == name)
+            action = _fenced(host, action)
+        return self._reached[name].execute(action, on_line)
+
+    def each(self, command: Callable[[Host], Command]) -> dict[str, Result]:
+        """The result of a command on every host."""
+
+        def one(host: Host) -> Result:
+            return self._reached[host.name].execute(command(host), _ignore)
+
+        return dict(zip(self._names(), in_parallel(self.hosts, one, self._limit), strict=True))
+
+    def look(self, *, ask_served: bool = False) -> dict[str, Findings]:
+        """What there is on every host, in one round trip each. Raises Refused if one cannot say."""
+        found = {}
+        for name, result in self.each(lambda host: _look(host, ask_served)).items():
+            if not result.ok:
+                raise Refused(f"{name} could not be looked at: {result.output.strip()[-500:]}")
+            found[name] = understand(name, result.output.splitlines())
+        return found
+
+    def stop(self) -> None:
+        """End whatever runs on any host, and here."""
+        for reach in self._reached.values():
+            reach.stop()
+
+    @contextmanager
+    def locked(self, run: Run) -> Iterator[None]:
+        """Hold the lock of every host; Locked, with nothing changed, if one is held already.
+
+        Hosts are asked in the order of their names, so that two runs never wait for each other.
+        """
+        taken: list[Host] = []
+        try:
+            for host in sorted(self.hosts, key=lambda host: host.name):
+                self._take(host, run)
+                taken.append(host)
+            yield
+        finally:
+            for host in reversed(taken):
+                self._give(host)
+
+    def _take(self, host: Host, run: Run) -> None:
+        text = f"{run.id} {run.verb} by {run.who}"
+        take = Command(("take_lock", host.project.root, run.id, text))
+        result = self._reached[host.name].execute_here(take)
+        if result.exit_code == LOCKED:
+            raise locked_by(host.name, result.output)
+        if not result.ok:
+            raise Refused(f"{host.name} could not be locked: {result.output.strip()[-300:]}")
+
+    def _give(self, host: Host) -> None:
+        try:
+            self._reached[host.name].execute_here(Command(("give_lock", host.project.root)))
+        except DeployError:
+            return  # a host that is lost keeps its lock; it is free to break, as nobody holds it
+
+    def _names(self) -> tuple[str, ...]:
+        return tuple(host.name for host in self.hosts)
+
+
+@contextmanager
+def reached(
+    hosts: Sequence[Host], here: Reach, reach: ReachHost, limit: int, *, skip_bad: bool = False
+) -> Iterator[Fleet]:
+    """Reach all hosts at once. Raises Refused naming every host that cannot be reached.
+
+    With `skip_bad`, hosts that cannot be reached are left out instead, unless that is all.
+    """
+    links = {host.name: reach(host, words()) for host in hosts}
+    try:
+        bad = open_all(tuple(links.values()))
+        if bad and (not skip_bad or len(bad) == len(hosts)):
+            raise _unreachable(bad)
+        good = [host for host in hosts if host.name not in bad]
+        yield Fleet(good, {HERE: here, **{host.name: links[host.name] for host in good}}, limit)
+    finally:
+        for link in links.values():
+            link.close()
+
+
+def _unreachable(bad: Mapping[str, DeployError]) -> Refused:
+    causes = "\n".join(error.what for error in bad.values())
+    hint = next((error.hint for error in bad.values() if error.hint), "")
+    return Refused(f"not started, nothing changed:\n{causes}", hint)
+
+
+def locked_by(host: str, said: str) -> Locked:
+    """The error for a lock that `look_lock` described."""
+    line = next((line for line in said.splitlines() if line.startswith("lock ")), "lock gone ?")
+    _, state, text = line.split(" ", 2)
+    if state == "alive":
+        return Locked(f"{host} is locked, and the run is alive: {text}; nothing was changed")
+    return Locked(
+        f"{host} has the lock of a run that is gone: {text}; nothing was changed",
+        hint="fab status shows what is live; then fab unlock",
+    )
+
+
+def unreachable(names: Sequence[str]) -> Inconsistent:
+    """The error for hosts that were lost while they were being changed."""
+    return Inconsistent(f"not known what these hosts serve: {', '.join(names)}", hint="fab status")
+
+
+def _look(host: Host, ask_served: bool) -> Command:
+    project = host.project
+    look = Command(("look", project.root, project.name, project.python), changes=False)
+    if not ask_served:
+        return look
+    name = project.web.server_name or "localhost"
+    lines = [look.shell()]
+    if "web" in host.roles:
+        lines.append(Command(("served", str(project.web.port), name, project.web.health)).shell())
+    if "static" in host.roles:
+        name = project.static.server_name or "localhost"
+        lines.append(Command(("served_static", str(project.static.port), name)).shell())
+    return Command(("eval", "\n".join(lines)), quiet_limit=LOOK_QUIET, changes=False)
+
+
+def _fenced(host: Host, command: Command) -> Command:
+    line = command.shell()
+    return Command(
+        ("fenced", host.project.root, "eval", line),
+        stdin=command.stdin,
+        quiet_limit=command.quiet_limit,
+    )
+
+
+def _ignore(_line: str) -> None:
+    return None

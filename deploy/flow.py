@@ -1,0 +1,109 @@
+"""What a deploy does, in order. Read this first.
+
+A flow is a tuple of steps. Every host finishes a step before any host begins the next. Steps of
+Phase.PREPARE change nothing that is live; steps of Phase.COMMIT switch, and are undone, last
+first, if any of them fails; steps of Phase.FINISH come after the release is live.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from deploy.errors import Refused
+from deploy.steps import Step
+from deploy.steps.activate import activate, change_slot, check
+from deploy.steps.build import collect, export, wheels
+from deploy.steps.code import entry, install, push, seal
+from deploy.steps.db import migrate, migrate_now
+from deploy.steps.finish import prune, record
+from deploy.steps.server import apache, nginx
+from deploy.steps.slots import ask_again, refresh, warm
+from deploy.steps.static import collect_on_web, switch, sync
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Steps in order, the verb for what they do together, and whom they concern without -R."""
+
+    verb: str
+    steps: tuple[Step, ...]
+    roles: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        phases = [step.phase for step in self.steps]
+        if phases != sorted(phases):
+            raise Refused(f"flow {self.verb}: a step that prepares cannot stand behind the switch")
+
+    def before(self, which: Step, *new: Step) -> Flow:
+        """The flow with `new` in front of `which`."""
+        return self._around(which, (*new, which))
+
+    def after(self, which: Step, *new: Step) -> Flow:
+        """The flow with `new` behind `which`."""
+        return self._around(which, (which, *new))
+
+    def without(self, *which: Step) -> Flow:
+        """The flow without these steps."""
+        flow = self
+        for step in which:
+            flow = flow._around(step, ())
+        return flow
+
+    def replace(self, which: Step, *new: Step) -> Flow:
+        """The flow with `new` in the place of `which`."""
+        return self._around(which, new)
+
+    def _around(self, which: Step, instead: tuple[Step, ...]) -> Flow:
+        if which not in self.steps:
+            raise Refused(f"flow {self.verb} has no step {which.name}")
+        at = self.steps.index(which)
+        return replace(self, steps=(*self.steps[:at], *instead, *self.steps[at + 1 :]))
+
+
+DEPLOY = Flow(
+    "deploy",
+    (
+        export,
+        wheels,
+        collect,
+        push,
+        install,
+        entry,
+        collect_on_web,
+        seal,
+        sync,
+        nginx,
+        apache,
+        warm,
+        # from here on things are switched
+        switch,
+        migrate,
+        ask_again,
+        activate,
+        # the release is live
+        record,
+        prune,
+    ),
+)
+
+DEPLOY_STATIC = Flow(
+    "deploy-static", (export, collect, sync, nginx, switch, record, prune), roles=("static",)
+)
+
+ROLLBACK = Flow("rollback", (warm, switch, activate, record))
+
+# Parts of a deploy by themselves, for the tasks in groups.
+PUSH = Flow("code.push", (export, push), roles=("web",))
+INSTALL = Flow(
+    "code.install",
+    (export, wheels, collect, install, entry, collect_on_web, seal),
+    roles=("web",),
+)
+COLLECT = Flow("static.collect", (export, collect), roles=("static",))
+SYNC = Flow("static.sync", (export, collect, sync), roles=("static",))
+CONFIGURE_STATIC = Flow("static.configure", (nginx,), roles=("static",))
+MIGRATE = Flow("db.migrate", (entry, migrate_now), roles=("db",))
+CONFIGURE = Flow("apache.configure", (entry, apache), roles=("web",))
+RELOAD = Flow("apache.reload", (refresh, change_slot), roles=("web",))
+CHECK = Flow("apache.check", (check,), roles=("web",))
+SETUP = Flow("setup", (entry, apache, nginx))

@@ -1,0 +1,34 @@
+"""Runs a management command of one release: run.py ROOT RELEASE ARGUMENT...
+
+RELEASE is an id, or `current`. Started with the release's own Python, as a user that may read
+shared/env. Exit code 2 if the command was not started; else the command's own.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from enter import enter, facts, release_of
+from envfile import NotReady
+
+
+def main(arguments: list[str]) -> int:
+    """Enter the release and hand over to Django."""
+    if len(arguments) < 3:
+        sys.stderr.write("usage: run.py ROOT RELEASE COMMAND [ARGUMENT...]\n")
+        return 2
+    root = Path(arguments[0])
+    try:
+        enter(root, release_of(root, arguments[1]), facts(root)["settings"])
+    except NotReady as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(["manage.py", *arguments[2:]])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,95 @@
+"""What programs say: lines that are safe to show, and a text of bounded size to keep."""
+
+import codecs
+import re
+
+from deploy.command import OnLine
+
+LINE_LIMIT = 8 * 1024
+"""Characters of one line that are shown."""
+HEAD_LIMIT = 64 * 1024
+"""Bytes kept from the beginning of an output that is too long to be kept whole."""
+KEEP_LIMIT = 1024 * 1024
+"""Bytes kept of one output."""
+
+# Controls other than tab, and what reorders or hides text: a host must not draw on our terminal.
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]"
+)
+
+
+def shown(text: str) -> str:
+    """`text` with control characters as text, such as `\\x1b`, so that it can only be read."""
+    return _UNSAFE.sub(lambda match: ascii(match[0])[1:-1], text)
+
+
+class Kept:
+    """The beginning and the end of a stream of bytes, in bounded memory."""
+
+    def __init__(self) -> None:
+        self._head = bytearray()
+        self._tail = bytearray()
+        self._left_out = 0
+
+    def add(self, data: bytes) -> None:
+        """Take in the next bytes."""
+        room = HEAD_LIMIT - len(self._head)
+        self._head += data[:room]
+        self._tail += data[room:] if room else data
+        if len(self._tail) > 2 * KEEP_LIMIT:
+            self._trim()
+
+    def text(self) -> str:
+        """All of it as text, with one line in the place of what was left out."""
+        self._trim()
+        gap = f"\n[{self._left_out} bytes left out]\n".encode() if self._left_out else b""
+        return (bytes(self._head) + gap + bytes(self._tail)).decode("utf-8", "replace")
+
+    def _trim(self) -> None:
+        surplus = len(self._tail) - (KEEP_LIMIT - HEAD_LIMIT)
+        if surplus > 0:
+            del self._tail[:surplus]
+            self._left_out += surplus
+
+
+class Output:
+    """One program's output: `on_line` gets each line as it comes, `end` gives the whole."""
+
+    def __init__(self, on_line: OnLine) -> None:
+        self._on_line = on_line
+        self._kept = Kept()
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._rest = ""
+        self._dropped = 0
+
+    def feed(self, data: bytes) -> None:
+        """Take in the next bytes; a character or a line may end in a later call."""
+        self._kept.add(data)
+        self._lines(self._decoder.decode(data))
+
+    def say(self, line: str) -> None:
+        """Add a line of our own at the end."""
+        if self._rest:
+            self.feed(b"\n")
+        self.feed(f"{line}\n".encode())
+
+    def end(self) -> str:
+        """Show what is left without a newline, and return the output, at most 1 MiB of it."""
+        self._lines(self._decoder.decode(b"", final=True))
+        if self._rest or self._dropped:
+            self._show(self._rest)
+            self._rest = ""
+        return self._kept.text()
+
+    def _lines(self, text: str) -> None:
+        *lines, rest = (self._rest + text).split("\n")
+        for line in lines:
+            self._show(line)
+        self._dropped += max(0, len(rest) - LINE_LIMIT)
+        self._rest = rest[:LINE_LIMIT]
+
+    def _show(self, line: str) -> None:
+        dropped = self._dropped + max(0, len(line) - LINE_LIMIT)
+        self._dropped = 0
+        text = shown(line[:LINE_LIMIT].removesuffix("\r"))
+        self._on_line(f"{text} [{dropped} more characters]" if dropped else text)

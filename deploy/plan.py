@@ -1,0 +1,83 @@
+"""Flow and findings become a plan: the exact commands for each host, before anything runs."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from deploy.command import Action
+from deploy.flow import Flow
+from deploy.host import Host
+from deploy.steps import Phase, Run, Step, Target
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one step does on one host, and how that is taken back."""
+
+    host: Host
+    actions: tuple[Action, ...]
+    undo: tuple[Action, ...] = ()
+
+
+@dataclass(frozen=True)
+class Part:
+    """One step of the plan, with its work on every host that has any."""
+
+    step: Step
+    work: tuple[Work, ...]
+
+    @property
+    def waves(self) -> tuple[tuple[Work, ...], ...]:
+        """The hosts that go together: a rolling step tries a single one first."""
+        if not self.step.rolling or len(self.work) == 1:
+            return (self.work,)
+        first = next((work for work in self.work if "web" in work.host.roles), self.work[0])
+        return ((first,), tuple(work for work in self.work if work is not first))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a run will do, in order."""
+
+    run: Run
+    parts: tuple[Part, ...]
+
+    def lines(self) -> Iterator[str]:
+        """The plan as people read it: step, host, and each command as it will be sent."""
+        phase: Phase | None = None
+        for part in self.parts:
+            if part.step.phase is not phase:
+                phase = part.step.phase
+                yield f"== {PHASE_SAYS[phase]} =="
+            yield f"{part.step.name}: {part.step.says}"
+            for work in part.work:
+                for action in work.actions:
+                    yield f"  {work.host.name}$ {action.shell()}"
+
+
+PHASE_SAYS = {
+    Phase.PREPARE: "prepare: nothing that is live changes",
+    Phase.COMMIT: "commit: taken back on every host if anything fails",
+    Phase.FINISH: "finish: the release is live",
+}
+
+
+def make_plan(flow: Flow, run: Run, targets: Sequence[Target]) -> Plan:
+    """The plan of a flow for these targets. Steps that have nothing to do anywhere are left out."""
+    parts = (Part(step, tuple(_work(step, targets))) for step in flow.steps)
+    return Plan(run, tuple(part for part in parts if part.work))
+
+
+def _work(step: Step, targets: Sequence[Target]) -> Iterator[Work]:
+    for target in targets:
+        if not step.serves(_roles(target)):
+            continue
+        actions = tuple(step.build(target))
+        if actions:
+            undo = tuple(step.undo(target)) if step.undo else ()
+            yield Work(target.host, actions, undo)
+
+
+def _roles(target: Target) -> tuple[str, ...]:
+    """The roles of the host for which this run makes something live."""
+    live = {"web": target.web, "db": target.web, "static": target.static}
+    return tuple(role for role in target.host.roles if live.get(role, target))

@@ -1,0 +1,58 @@
+# shellcheck shell=bash
+# Who may change this host. The lock is a file that appears complete or not at all, by link(2),
+# and on which the run that owns it holds a flock through descriptor 8. Every job of that run
+# inherits the descriptor, so the flock is free only when nothing of the run is left here: a
+# lock whose flock is free belongs to nobody alive, and no late command of its owner can come.
+
+# lock_alive FILE
+lock_alive() {
+  ! ( flock -n -s 7 ) 7<"$1" 2>/dev/null
+}
+
+# take_lock ROOT TOKEN TEXT     Runs in the loop itself, not in a job. 73: somebody has it.
+take_lock() {
+  local dir=$1/.deploy token=$2
+  [ -d "$dir" ] || { echo "$1 is not prepared"; return 74; }
+  printf '%s\n' "$3" >"$dir/lock.$token" || { rm -f "$dir/lock.$token"; return 74; }
+  exec 8<"$dir/lock.$token"
+  flock -n 8
+  if ln "$dir/lock.$token" "$dir/lock" 2>/dev/null; then
+    rm -f "$dir/lock.$token"
+    return 0
+  fi
+  rm -f "$dir/lock.$token"
+  exec 8<&-
+  look_lock "$1"
+  return 73
+}
+
+# give_lock ROOT                Takes the file away only if it is still ours.
+give_lock() {
+  if holds_lock "$1"; then rm -f "$1/.deploy/lock"; fi
+  exec 8<&-
+}
+
+# holds_lock ROOT
+holds_lock() {
+  [ "$1/.deploy/lock" -ef "/proc/$BASHPID/fd/8" ]
+}
+
+# fenced ROOT WORD...           Does nothing, and says 75, when the lock is no longer ours.
+fenced() {
+  holds_lock "$1" || { echo "this run no longer holds the lock of $1: nothing was done"; return 75; }
+  shift
+  "$@"
+}
+
+# break_lock ROOT               Only a lock whose owner is gone.
+break_lock() {
+  local lock=$1/.deploy/lock
+  [ -e "$lock" ] || { echo "there was no lock"; return 0; }
+  # shellcheck disable=SC2094  # the file is only locked and removed, nothing is read from it
+  (
+    flock -n 7 || { look_lock "$1"; exit 73; }
+    [ "$lock" -ef "/proc/$BASHPID/fd/7" ] || exit 73
+    rm -f "$lock"
+    echo "removed the lock of a run that is gone"
+  ) 7<"$lock"
+}

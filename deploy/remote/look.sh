@@ -1,0 +1,84 @@
+# shellcheck shell=bash
+# What there is on this host, one "key value" line a fact. Changes nothing.
+
+# look ROOT NAME PYTHON
+look() {
+  local root=$1 name=$2 python=$3 dir id tool
+  echo "user $(id -un)"
+  for tool in rsync curl flock timeout sudo; do
+    command -v "$tool" >/dev/null || echo "lacks $tool"
+  done
+  look_python "$python"
+  if [ ! -d "$root/.deploy" ]; then echo "root missing"; return 0; fi
+  if [ -w "$root" ] && [ -w "$root/.deploy" ]; then echo "root ok"; else echo "root readonly"; fi
+  echo "free $(df -Pk "$root" | awk 'NR==2 {print $4}')"
+  look_link current "$root/current"
+  look_link static-current "$root/static/current"
+  look_releases release "$root/releases"
+  look_releases static-release "$root/static/releases"
+  for dir in "$root"/venvs/*/; do
+    if [ -e "$dir/.complete" ]; then id=${dir%/}; echo "venv ${id##*/}"; fi
+  done
+  look_slots "$root" "$name"
+  if [ -e "$root/.deploy/migrated" ]; then echo "migrated $(cat "$root/.deploy/migrated")"; fi
+  for dir in apache nginx; do
+    if [ -e "$root/.deploy/installed-$dir" ]; then echo "installed $dir $(cat "$root/.deploy/installed-$dir")"; fi
+  done
+  if [ -e "$root/.deploy/journal" ]; then sed 's/^/journal /' "$root/.deploy/journal"; fi
+  look_lock "$root"
+}
+
+look_link() {
+  if [ -L "$2" ]; then echo "$1 $(basename "$(readlink "$2")")"
+  elif [ -e "$2" ]; then echo "$1 directory"; fi
+}
+
+look_releases() {
+  local dir id
+  for dir in "$2"/[0-9]*/; do
+    [ -d "$dir" ] || continue
+    id=${dir%/}; id=${id##*/}
+    if [ -e "$dir/release.json" ]; then echo "$1 $id $(head -c 4096 "$dir/release.json")"
+    else echo "$1 $id partial"; fi
+  done
+}
+
+look_python() {
+  if ! command -v "$1" >/dev/null; then echo "lacks $1"; return 0; fi
+  "$1" - <<'PY' 2>/dev/null || echo "lacks $1"
+import platform, sys, sysconfig
+libc = "-".join(platform.libc_ver())
+print("python %d.%d.%d %s %s" % (*sys.version_info[:3], sysconfig.get_platform(), libc or "-"))
+try:
+    import ensurepip, venv
+except ImportError:
+    print("lacks python3-venv")
+PY
+}
+
+look_slots() {
+  local root=$1 name=$2 slot file pid
+  for slot in blue green; do
+    [ -L "$root/slots/$slot" ] || continue
+    echo "slot $slot $(basename "$(readlink "$root/slots/$slot")")"
+    for file in "$root/run/$slot"-*; do
+      pid=${file##*-}
+      if slot_process "$name" "$slot" "$pid"; then
+        echo "process $slot $pid $(head -n 1 "$file")"
+      fi
+    done
+  done
+  if [ -e "$root/current/.slot-green" ]; then echo "live-slot green"; else echo "live-slot blue"; fi
+}
+
+# Whether process PID is alive and belongs to that slot: a status file may outlive its process.
+slot_process() {
+  [ -r "/proc/$3/cmdline" ] && tr '\0' ' ' <"/proc/$3/cmdline" | grep -q "^(wsgi:$1-$2) "
+}
+
+look_lock() {
+  local lock=$1/.deploy/lock
+  [ -e "$lock" ] || return 0
+  if lock_alive "$lock"; then echo "lock alive $(head -n 1 "$lock")"
+  else echo "lock gone $(head -n 1 "$lock")"; fi
+}

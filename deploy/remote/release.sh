@@ -1,0 +1,82 @@
+# shellcheck shell=bash
+# Making a release complete, switching to it, and taking old ones away.
+
+say_and_fail() { echo "$2"; return "$1"; }
+
+# replace_file FILE             Standard input becomes the file, by one rename.
+replace_file() {
+  local new=$1.new
+  if cat >"$new" && sync "$new" && mv -fT "$new" "$1"; then return 0; fi
+  rm -f "$new"
+  return 74
+}
+
+# link_into LINK TARGET         One rename; a leftover of an interrupted run does not matter.
+link_into() {
+  rm -rf "$1.new" && ln -s "$2" "$1.new" && mv -fT "$1.new" "$1"
+}
+
+# link_shared ROOT ID PATH...   Paths of the release that lead into shared/.
+link_shared() {
+  local root=$1 release=$1/releases/$2 path up
+  shift 2
+  for path in "$@"; do
+    mkdir -p "$root/shared/$path" "$(dirname "$release/$path")" || return 74
+    if [ -d "$release/$path" ] && [ ! -L "$release/$path" ]; then
+      rmdir "$release/$path" 2>/dev/null ||
+        say_and_fail 65 "$path is in the code, but is also named in shared: it would hide the code's" ||
+        return
+    fi
+    up=../..$(printf '%s' "/$path" | sed 's:[^/]*$::; s:[^/]\{1,\}:..:g; s:/$::')
+    link_into "$release/$path" "$up/shared/$path" || return 74
+  done
+}
+
+# seal ROOT ID VENV JSON        The last act of preparing: release.json says it is complete.
+seal() {
+  local release=$1/releases/$2
+  link_into "$release/venv" "../../venvs/$3" || return 74
+  "$release/venv/bin/python" -m compileall -q -x '(^|/)(venv|node_modules)(/|$)' "$release" || return 65
+  printf '%s\n' "$4" | replace_file "$release/release.json"
+}
+
+# switch DIR ID                 DIR/current becomes that release, by one rename(2).
+switch() {
+  [ -e "$1/releases/$2/release.json" ] ||
+    say_and_fail 65 "release $2 is not complete here: not switched" || return
+  if [ -e "$1/current" ] && [ ! -L "$1/current" ]; then
+    say_and_fail 65 "$1/current is not a link: not switched"
+    return
+  fi
+  link_into "$1/current" "releases/$2"
+}
+
+# unswitch DIR                  Before the first release there was no current.
+unswitch() { rm -f "$1/current"; }
+
+# record ROOT LINE              Adds a line to the journal; readers see all of it or nothing.
+record() {
+  { if [ -e "$1/.deploy/journal" ]; then cat "$1/.deploy/journal"; fi; printf '%s\n' "$2"; } |
+    replace_file "$1/.deploy/journal"
+}
+
+# remember FILE TEXT
+remember() { printf '%s\n' "$2" | replace_file "$1"; }
+
+# remove_releases DIR ID...     Out of the way by one rename first, so none is ever half there.
+remove_releases() {
+  local dir=$1/releases id
+  shift
+  for id in "$@"; do
+    if [ -e "$dir/$id" ]; then mv -T "$dir/$id" "$dir/.trash-$id" || return 74; fi
+  done
+  rm -rf "$dir"/.trash-*
+}
+
+# make_env ROOT GROUP           The secret environment, from standard input, if there is none yet.
+make_env() {
+  local env=$1/shared/env
+  if [ ! -d "$1/shared" ] || [ -e "$env" ]; then return 0; fi
+  (umask 027 && cat >"$env.new" && chgrp "$2" "$env.new" && mv -fT "$env.new" "$env") || return 74
+  echo "made $env with a SECRET_KEY; add what else your settings need"
+}

@@ -1,0 +1,101 @@
+# shellcheck shell=bash
+# The two groups of web processes. One serves visitors; the other is idle and takes the next
+# release, loads it, and is asked, before the switch makes it the one that serves.
+
+# start_slot ROOT NAME SLOT ID PROCESSES SECONDS
+start_slot() {
+  if [ "$(slot_count "$@")" -ge "$5" ]; then echo "already warm"; return 0; fi
+  restart_in_slot "$@"
+}
+
+# restart_in_slot ROOT NAME SLOT ID PROCESSES SECONDS   The same with new processes in any case.
+restart_in_slot() {
+  local root=$1 name=$2 slot=$3 id=$4
+  link_into "$root/slots/$slot" "../releases/$id" || return 74
+  rm -f "$root/run/$slot"-*
+  restart_slot "$name" "$slot" || return
+  wait_slot "$@"
+}
+
+# mark_slot ROOT ID SLOT        Says which slot serves the release once it is live. On the release
+# that is live already, this is the switch: one file that is there or not.
+mark_slot() {
+  if [ "$3" = green ]; then : >"$1/releases/$2/.slot-green"
+  else rm -f "$1/releases/$2/.slot-green"; fi || return 74
+}
+
+restart_slot() {
+  timeout 30 sudo -n /usr/local/sbin/deploy-root restart-slot "$1" "$2" && return
+  echo "sudo refused to restart slot $2: prepare the host again (fab setup)"
+  return 65
+}
+
+# How many processes of the slot say that they loaded the release.
+slot_count() {
+  local root=$1 name=$2 slot=$3 id=$4 file count=0
+  for file in "$root/run/$slot"-*; do
+    [ -e "$file" ] || continue
+    if [ "$(head -n 1 "$file")" = "loaded $id" ] && slot_process "$name" "$slot" "${file##*-}"; then
+      count=$((count + 1))
+    fi
+  done
+  echo "$count"
+}
+
+wait_slot() {
+  local root=$1 slot=$3 id=$4 processes=$5 seconds=$6 file until=$((SECONDS + $6))
+  while [ "$(slot_count "$@")" -lt "$processes" ]; do
+    for file in "$root/run/$slot"-*; do
+      [ -e "$file" ] || continue
+      if head -n 1 "$file" | grep -qxF "failed $id"; then
+        echo "the site does not load:"
+        tail -n +2 "$file"
+        return 65
+      fi
+    done
+    if [ "$SECONDS" -ge "$until" ]; then
+      echo "only $(slot_count "$@") of $processes processes loaded $id within $seconds s"
+      echo "Apache's error log of the site says why; is Apache running?"
+      return 65
+    fi
+    sleep 0.1
+  done
+}
+
+# ask URL_PORT HOST_HEADER ID TIMES PATH...   Every path must answer, from that release, TIMES in a row.
+ask() {
+  local port=$1 name=$2 id=$3 times=$4 path
+  shift 4
+  for path in "$@"; do
+    ask_path "$port" "$name" "$id" "$times" "$path" || return
+  done
+}
+
+ask_path() {
+  local port=$1 name=$2 id=$3 times=$4 path=$5 head code from
+  while [ "$times" -gt 0 ]; do
+    head=$(curl --silent --show-error --max-time 30 --output /dev/null --dump-header - \
+      --header "Host: $name" "http://127.0.0.1:$port$path" 2>&1) || {
+      echo "$path does not answer: $head"
+      return 65
+    }
+    code=$(printf '%s' "$head" | awk 'NR==1 {print $2}')
+    from=$(printf '%s' "$head" | tr -d '\r' | awk 'tolower($1)=="x-release:" {print $2}')
+    case $code in
+      2??|3??) ;;
+      *) echo "$path answers $code from release ${from:-unknown}, not 2xx or 3xx"; return 65 ;;
+    esac
+    if [ "$from" != "$id" ]; then
+      echo "$path answers from release ${from:-unknown}, not from $id"
+      return 65
+    fi
+    times=$((times - 1))
+  done
+}
+
+# served URL_PORT HOST_HEADER PATH   The release that really answers visitors, or nothing.
+served() {
+  curl --silent --max-time 10 --output /dev/null --dump-header - --header "Host: $2" \
+    "http://127.0.0.1:$1$3" 2>/dev/null |
+    tr -d '\r' | awk 'tolower($1)=="x-release:" {print "served " $2}'
+}

@@ -1,0 +1,41 @@
+# shellcheck shell=bash
+# Collected files on a static host. Files with a hash in their name are also linked into pool/,
+# where they stay reachable for pages of every release that is kept.
+
+# seal_static STATIC ID JSON
+seal_static() {
+  local release=$1/releases/$2
+  if [ -e "$release/.hashed" ]; then
+    (cd "$release" && xargs -0 -r cp -l -n --parents -t "$1/pool" -- <.hashed) || return 74
+  fi
+  printf '%s\n' "$2" >"$release/.release" || return 74
+  printf '%s\n' "$3" | replace_file "$release/release.json"
+}
+
+# ask_static PORT HOST_HEADER ID
+ask_static() {
+  local answer
+  answer=$(curl --silent --show-error --max-time 10 --header "Host: $2" \
+    "http://127.0.0.1:$1/-/release" 2>&1 | head -c 200)
+  if [ "$answer" != "$3" ]; then
+    echo "the static server answers from release ${answer:-unknown}, not from $3"
+    return 65
+  fi
+}
+
+# served_static PORT HOST_HEADER
+served_static() {
+  local answer
+  answer=$(curl --silent --max-time 10 --header "Host: $2" "http://127.0.0.1:$1/-/release" | head -c 40)
+  case $answer in [0-9][0-9][0-9][0-9][0-9][0-9]-*) echo "served-static $answer" ;; esac
+}
+
+# prune_pool STATIC      Files that no kept release names any more.
+prune_pool() {
+  local list
+  list=$(mktemp "$1/pool.XXXXXX") || return 74
+  (cd "$1/releases" && find . -mindepth 2 -maxdepth 2 -name .hashed -exec cat {} +) | sort -zu >"$list"
+  (cd "$1/pool" && find . -type f -printf '%P\0' | sort -z | comm -z -23 - "$list" | xargs -0 -r rm -f --)
+  rm -f "$list"
+  find "$1/pool" -mindepth 1 -type d -empty -delete
+}

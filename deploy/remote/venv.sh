@@ -1,0 +1,23 @@
+# shellcheck shell=bash
+# Virtualenvs, built once for each key at the path where they stay.
+
+# build_venv ROOT KEY PYTHON REQUIREMENTS PIP_ARGUMENT...
+build_venv() {
+  local root=$1 venv=$1/venvs/$2 python=$3 requirements=$4
+  shift 4
+  if [ -e "$venv/.complete" ]; then echo "venv is there already"; return 0; fi
+  rm -rf "$venv"
+  "$python" -m venv "$venv" || return 65
+  (cd "$(dirname "$requirements")" &&
+    "$venv/bin/pip" install --disable-pip-version-check --no-input "$@" -r "$requirements") || return 65
+  "$venv/bin/pip" check || return 65
+  : >"$venv/.complete"
+  rm -rf "$root/.deploy/wheels-${venv##*/}"
+}
+
+# remove_venvs ROOT KEY...
+remove_venvs() {
+  local root=$1 key
+  shift
+  for key in "$@"; do rm -f "$root/venvs/$key/.complete"; rm -rf "${root:?}/venvs/$key"; done
+}

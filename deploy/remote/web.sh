@@ -1,0 +1,13 @@
+# shellcheck shell=bash
+# The web servers' configuration. Only root may change it, through one program that tests it
+# and puts the old one back if the test fails.
+
+# configure_server SERVER NAME ROOT DIGEST    The configuration comes on standard input.
+configure_server() {
+  timeout 60 sudo -n /usr/local/sbin/deploy-root "$1" "$2" || {
+    local code=$?
+    if [ "$code" = 1 ]; then echo "sudo refused: prepare the host again (fab setup)"; fi
+    return 65
+  }
+  printf '%s\n' "$4" | replace_file "$3/.deploy/installed-$1"
+}

@@ -1,0 +1,54 @@
+"""What a run says of itself, as events, and the ways of showing them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Began:
+    """A step begins on these hosts."""
+
+    step: str
+    says: str
+    hosts: tuple[str, ...]
+    undoing: bool = False
+
+
+@dataclass(frozen=True)
+class Said:
+    """A command on a host printed a line."""
+
+    host: str
+    step: str
+    line: str
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A step ended on a host. `error` holds the last lines that it said if it failed."""
+
+    host: str
+    step: str
+    ok: bool
+    seconds: float
+    error: str = ""
+    sent: int = 0
+
+
+@dataclass(frozen=True)
+class Note:
+    """A sentence for the person who waits."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Fact:
+    """What is known of one host, for `status`: `facts` is the JSON that scripts read."""
+
+    host: str
+    facts: dict[str, object]
+
+
+Event = Began | Said | Ended | Note | Fact
+Emit = Callable[[Event], None]

@@ -1,0 +1,39 @@
+"""The full log of a run: every line that any host said, with time, host and step."""
+
+import threading
+import time
+from pathlib import Path
+
+from deploy.report import Began, Ended, Event, Said
+from deploy.report.plain import sentence
+
+
+class Log:
+    """Appends events to a file; the file is complete up to the moment the process ends."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self._file = path.open("a", encoding="utf-8")
+        self._lock = threading.Lock()
+
+    def __call__(self, event: Event) -> None:
+        with self._lock:
+            stamp = time.strftime("%H:%M:%S")
+            for line in _lines(event):
+                self._file.write(f"{stamp} {line}\n")
+            self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def _lines(event: Event) -> list[str]:
+    match event:
+        case Said(host, step, line):
+            return [f"{host} {step} | {line}"]
+        case Began() | Ended():
+            return sentence(event).splitlines()
+        case _:
+            return sentence(event).splitlines()

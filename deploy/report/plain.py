@@ -1,0 +1,48 @@
+"""Events as plain lines, each with its host and step: for logs, pipes and CI."""
+
+import sys
+import threading
+from typing import TextIO
+
+from deploy.report import Began, Ended, Event, Fact, Note
+
+
+class Plain:
+    """Writes what a person who reads along wants to know, one line an event."""
+
+    def __init__(self, stream: TextIO = sys.stdout) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+
+    def __call__(self, event: Event) -> None:
+        text = sentence(event)
+        if text:
+            with self._lock:
+                self._stream.write(f"{text}\n")
+                self._stream.flush()
+
+
+def sentence(event: Event) -> str:
+    """The event in words; empty for what only the log keeps."""
+    match event:
+        case Began(step, says, hosts, undoing):
+            return f"{'<-' if undoing else '->'} {step}: {says} ({', '.join(hosts)})"
+        case Ended(host, step, ok, seconds, error, sent):
+            sent_text = f", {size(sent)} sent" if sent else ""
+            if ok:
+                return f"   {host}: {step} {seconds:.1f} s{sent_text}"
+            indented = error.replace("\n", "\n      ")
+            return f"   {host}: {step} FAILED after {seconds:.1f} s\n      {indented}"
+        case Note(text):
+            return text
+        case Fact():
+            return ""
+        case _:
+            return ""
+
+
+def size(count: int) -> str:
+    """A number of bytes for people."""
+    if count < 1000:
+        return f"{count} B"
+    return f"{count / 1000:.1f} kB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"

@@ -1,0 +1,74 @@
+"""Hosts before the first release: what root does once, and what the deploy user does then."""
+
+import secrets
+import shlex
+from collections.abc import Sequence
+from importlib.resources import files
+
+from deploy.asked import Asked
+from deploy.command import Command
+from deploy.errors import Locked
+from deploy.flow import SETUP
+from deploy.host import Host
+from deploy.main import Means, on_hosts, on_hosts_alone
+from deploy.outcome import Outcome
+from deploy.report import Note
+from deploy.stage import Stage
+
+ROOT_FILES = ("prepare-host.sh", "deploy-root")
+BUSY = 73
+"""What break_lock says of a lock whose owner is alive."""
+
+
+def root_script(stage: Stage, hosts: Sequence[Host]) -> str:
+    """A shell script for root that prepares any of these hosts; which one, it asks the roles.
+
+    It carries deploy-root with it, so that `fab setup --script | ssh root@HOST sh` is enough.
+    """
+    roles = ",".join(dict.fromkeys(role for host in hosts for role in host.roles))
+    user = next((host.ssh.user for host in hosts if host.ssh.user), "deploy")
+    project = stage.project
+    options = {
+        "--name": project.name,
+        "--root": project.root,
+        "--user": user,
+        "--group": project.web.group,
+        "--roles": roles,
+    }
+    lines = ["set -eu", "d=$(mktemp -d)", "trap 'rm -rf \"$d\"' EXIT"]
+    for name in ROOT_FILES:
+        text = (files("deploy") / "templates" / name).read_text()
+        lines += [f"cat >\"$d/{name}\" <<'END-OF-{name}'", text.rstrip("\n"), f"END-OF-{name}"]
+    words = " ".join(f"{option} {shlex.quote(value)}" for option, value in options.items())
+    lines.append(f'sh "$d/prepare-host.sh" {words}')
+    return "\n".join(lines) + "\n"
+
+
+def setup(asked: Asked, means: Means) -> Outcome:
+    """Put the WSGI entry, a secret environment and the vhosts on hosts that root has prepared."""
+    stage = asked.load()
+    secret = secrets.token_urlsafe(50)  # one for all: hosts must understand each other's cookies
+    with on_hosts(asked, means, stage, asked.select(stage)) as fleet:
+        said = fleet.each(lambda host: _make_env(host, secret))
+    for name, result in said.items():
+        if result.output.strip():
+            means.emit(Note(f"{name}: {result.output.strip()}"))
+    return on_hosts_alone(asked, means, SETUP)
+
+
+def unlock(asked: Asked, means: Means) -> Outcome:
+    """Take away locks whose run is gone. Raises Locked, at the end, if one is alive."""
+    stage = asked.load()
+    with on_hosts(asked, means, stage, asked.select(stage)) as fleet:
+        said = fleet.each(lambda host: Command(("break_lock", host.project.root), changes=False))
+    for name, result in said.items():
+        means.emit(Note(f"{name}: {result.output.strip()}"))
+    busy = [name for name, result in said.items() if result.exit_code == BUSY]
+    if busy:
+        raise Locked(f"the run that holds {', '.join(busy)} is alive; it was left alone")
+    return Outcome()
+
+
+def _make_env(host: Host, secret: str) -> Command:
+    root, group = host.project.root, host.project.web.group
+    return Command(("make_env", root, group), stdin=f"SECRET_KEY={secret}\n", changes=False)

@@ -1,0 +1,148 @@
+"""Which revision is released: resolved once, on this machine, to a commit and keys of content."""
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from deploy.command import Command, Result
+from deploy.errors import Refused
+from deploy.project import Project
+
+RunHere = Callable[[Command], Result]
+FULL_REVISION = re.compile(r"[0-9a-f]{40}")
+REFERENCE = re.compile(r"^(?:-r|-c|--requirement|--constraint)[ =]?\s*(?P<file>\S+)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A revision of the project. `tree`, `requirements` and `migrations` are keys of content."""
+
+    top: Path
+    path: str
+    revision: str
+    tree: str
+    requirements: str
+    migrations: str
+    subject: str = ""
+
+
+def resolve(top: Path, project: Project, revision: str, run: RunHere) -> Source:
+    """The source that `revision` names; an empty one means HEAD with nothing left uncommitted.
+
+    Raises Refused for what git does not know, a dirty tree, or a tree without manage.py. The text
+    of `revision` reaches git as one word and nothing else; only the commit it names travels on.
+    """
+    git = _Git(top, run)
+    if not revision:
+        _refuse_uncommitted(git, project.source)
+    commit = git.commit(revision or "HEAD")
+    prefix = "" if project.source in ("", ".") else f"{project.source.strip('/')}/"
+    tree = git.tree(commit, prefix, project.source)
+    listing = git.listing(tree)
+    if "manage.py" not in listing:
+        raise Refused(
+            f"there is no manage.py in {prefix or 'the top folder'} of revision {commit[:7]}",
+            hint="set source in [tool.deploy] to the folder that holds manage.py",
+        )
+    requirements = _requirements_key(git, project.requirements, listing)
+    return Source(
+        top=top,
+        path=prefix,
+        revision=commit,
+        tree=tree,
+        requirements=requirements,
+        migrations=_migrations_key(listing, requirements),
+        subject=git.say("log", "-1", "--format=%s", commit).strip()[:72],
+    )
+
+
+class _Git:
+    """Questions to git about one repository, each an argument list that no shell sees."""
+
+    def __init__(self, top: Path, run: RunHere) -> None:
+        self._top = top
+        self._run = run
+
+    def ask(self, *argv: str) -> Result:
+        return self._run(Command(("git", "-C", str(self._top), *argv), changes=False))
+
+    def say(self, *argv: str) -> str:
+        result = self.ask(*argv)
+        if not result.ok:
+            raise Refused(f"git {argv[0]} failed: {result.output.strip()[-300:]}")
+        return result.output
+
+    def commit(self, revision: str) -> str:
+        if not self.ask("rev-parse", "--git-dir").ok:
+            raise Refused(
+                f"{self._top} is not a git repository, and releases are made of commits",
+                hint="git init && git add . && git commit",
+            )
+        if "\0" in revision or "\n" in revision:
+            raise Refused(f"{revision!r} is not a revision")
+        found = self.ask(
+            "rev-parse", "--verify", "--quiet", "--end-of-options", revision + "^{commit}"
+        )
+        commit = found.output.strip()
+        if not found.ok or not FULL_REVISION.fullmatch(commit):
+            raise Refused(
+                f"git knows no revision {revision!r}",
+                hint="git fetch, or name a branch, a tag or a commit that is here",
+            )
+        return commit
+
+    def tree(self, commit: str, prefix: str, source: str) -> str:
+        found = self.ask("rev-parse", "--verify", "--quiet", f"{commit}:{prefix}")
+        if not found.ok:
+            raise Refused(
+                f"revision {commit[:7]} has no folder {source}",
+                hint="set source in [tool.deploy], and commit what is in it",
+            )
+        return found.output.strip()
+
+    def listing(self, tree: str) -> dict[str, str]:
+        lines = self.say("ls-tree", "-r", "-z", tree).split("\0")
+        pairs = (line.split("\t", 1) for line in lines if "\t" in line)
+        return {path: facts.split(" ")[2] for facts, path in pairs}
+
+
+def _refuse_uncommitted(git: _Git, source: str) -> None:
+    said = git.ask("status", "--porcelain", "--untracked-files=normal", "--", source or ".")
+    changed = [line[3:] for line in said.output.splitlines() if line.strip()]
+    if said.ok and changed:
+        shown = ", ".join(changed[:3]) + (", ..." if len(changed) > 3 else "")
+        raise Refused(
+            f"{len(changed)} changed file(s) are not committed and would not be released: {shown}",
+            hint="commit them, or say what you want: --revision HEAD",
+        )
+
+
+def _requirements_key(git: _Git, path: str, listing: dict[str, str]) -> str:
+    """A digest over the requirements file and every file that it refers to."""
+    if path not in listing:
+        raise Refused(
+            f"there is no {path} in the source",
+            hint="set requirements in [tool.deploy] to your requirements file, and commit it",
+        )
+    digest, waiting, seen = hashlib.sha256(), [path], set()
+    while waiting:
+        name = waiting.pop()
+        if name in seen or name not in listing:
+            continue
+        seen.add(name)
+        digest.update(listing[name].encode())
+        text = git.say("cat-file", "blob", listing[name])
+        folder = PurePosixPath(name).parent
+        waiting += [str(folder / match["file"]) for match in REFERENCE.finditer(text)]
+    return digest.hexdigest()[:12]
+
+
+def _migrations_key(listing: dict[str, str], requirements: str) -> str:
+    """A digest over all that can bring a migration: the project's own, and installed packages."""
+    digest = hashlib.sha256(requirements.encode())
+    for path, blob in sorted(listing.items()):
+        if "/migrations/" in f"/{path}":
+            digest.update(f"{path} {blob}\n".encode())
+    return digest.hexdigest()[:12]

@@ -1,0 +1,1 @@
+"""The only part that touches the network: SSH connections, the channel on them, and rsync."""

@@ -1,0 +1,154 @@
+"""A host as the runner reaches it: one connection, one channel for commands, rsync beside it."""
+
+import time
+
+import fabric
+from paramiko import Channel as SshChannel
+from paramiko import SSHException
+
+from deploy.command import Action, Command, OnLine, Result, Upload
+from deploy.errors import Refused
+from deploy.host import Host
+from deploy.reach import LinkLost
+from deploy.ssh.channel import Channel, NotReady, Times, launch
+from deploy.ssh.connect import connect
+from deploy.ssh.connection import Connection
+from deploy.ssh.rsync import Sending
+from deploy.ssh.script import named, script
+from deploy.ssh.wire import Wire
+
+
+class Link:
+    """One action at a time; `stop` and `close` from any thread. See `deploy.reach.Reach`."""
+
+    def __init__(
+        self,
+        host: Host,
+        words: str,
+        times: Times | None = None,
+        config: fabric.Config | None = None,
+    ) -> None:
+        """`words` are shell functions that commands may name as their program."""
+        self._host = host
+        self._words = words
+        self._times = times or Times()
+        self._channel: Channel | None = None
+        self._sending: Sending | None = None
+        self.connection: Connection = connect(host, config)
+        """For ordinary Fabric tasks on the same login."""
+
+    @property
+    def name(self) -> str:
+        """The host's name in the inventory."""
+        return self._host.name
+
+    @property
+    def door(self) -> str:
+        """The SSH server that sees our login first: the host's or its gateway's."""
+        return self.connection.door
+
+    def open(self) -> None:
+        """Log in and start the channel. Raises `Refused`, which says what is wrong."""
+        if self._channel is not None:
+            return
+        self.connection.open()
+        timeout = self._host.ssh.connect_timeout
+        try:
+            raw = self._session()
+            raw.set_combine_stderr(True)
+            raw.exec_command(launch(self._times))
+        except (SSHException, EOFError, OSError) as error:
+            self.connection.close()
+            raise Refused(f"{self.name}: logged in, but it starts no program: {error}") from None
+        channel = Channel(SshStream(raw, self._times.dead), self.name, self._times)
+        try:
+            channel.greet(self._words, timeout)
+        except NotReady as error:
+            self.connection.close()
+            raise self._unfit(str(error), raw) from None
+        self._channel = channel
+
+    def execute(self, action: Action, on_line: OnLine) -> Result:
+        """Run a command or send a directory. Raises `LinkLost` when the host is gone."""
+        channel = self._opened()
+        if isinstance(action, Upload):
+            return self._upload(action, channel, on_line)
+        return channel.run(script(action), named(action), action.quiet_limit, on_line)
+
+    def execute_here(self, command: Command) -> Result:
+        """Run a word in the channel's own process, which lives as long as the link."""
+        text, limit = script(command), command.quiet_limit
+        return self._opened().run(text, named(command), limit, lambda _: None, here=True)
+
+    def stop(self) -> None:
+        """End what runs on the host now; the link stays usable."""
+        if self._sending is not None:
+            self._sending.stop()
+        if self._channel is not None:
+            self._channel.stop()
+
+    def close(self) -> None:
+        """Log out; what still runs on the host is ended there."""
+        if self._channel is not None:
+            self._channel.close()
+        self.connection.close()
+
+    def _upload(self, upload: Upload, channel: Channel, on_line: OnLine) -> Result:
+        doing = f"rsync to {upload.target}"
+        self._sending = sending = Sending(upload, Wire(self._session), self.name, self._times.grace)
+        try:
+            result = sending.finish(on_line, lambda: channel.check(doing))
+        finally:
+            self._sending = None
+        # Rsync may notice before we do, and calls it a protocol error.
+        if not result.ok and not self.connection.is_connected:
+            raise LinkLost(self.name, "the connection was lost", doing)
+        return result
+
+    def _session(self) -> SshChannel:
+        return self.connection.transport.open_session(timeout=self._host.ssh.connect_timeout)
+
+    def _opened(self) -> Channel:
+        if self._channel is None:
+            raise LinkLost(self.name, "is not connected", "")
+        return self._channel
+
+    def _unfit(self, said: str, raw: SshChannel) -> Refused:
+        if raw.exit_status_ready() and raw.recv_exit_status() in (126, 127):
+            return Refused(f"{self.name}: there is no bash: {said}", "apt-get install bash")
+        detail = f": {said}" if said else " and says nothing"
+        return Refused(f"{self.name}: logged in, but the channel does not start{detail}")
+
+
+class SshStream:
+    """A Paramiko channel as a stream of bytes."""
+
+    def __init__(self, raw: SshChannel, patience: float) -> None:
+        """`patience`: seconds that the other side may take no bytes."""
+        self._raw = raw
+        self._patience = patience
+
+    def send(self, data: bytes) -> None:
+        """Send all of it."""
+        until = time.monotonic() + self._patience
+        while data:
+            try:
+                sent = self._raw.send(data)
+            except TimeoutError:
+                if time.monotonic() > until:
+                    raise
+                continue  # the reader's short timeout holds for both directions
+            except (SSHException, EOFError) as error:
+                raise OSError(str(error)) from error
+            data = data[sent:]
+            until = time.monotonic() + self._patience
+
+    def recv(self, timeout: float) -> bytes:
+        """Some bytes, none at the end."""
+        self._raw.settimeout(timeout)
+        data: bytes = self._raw.recv(1 << 18)
+        return data
+
+    def close(self) -> None:
+        """Close the channel; the program on the host sees the end of its input."""
+        self._raw.close()

@@ -1,0 +1,132 @@
+"""What a step is: one part of a flow, a pure function from a Target to what is to be done there."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+from deploy.command import Action, Command
+from deploy.findings import Findings
+from deploy.host import Host
+from deploy.project import Project
+from deploy.release import Layout, Release
+from deploy.source import Source
+from deploy.workshop import Workshop
+
+HERE = "here"
+"""The role of this machine: steps that build what the hosts are sent."""
+
+
+class Phase(IntEnum):
+    """Where in a run a step stands; a flow never goes back to an earlier phase.
+
+    PREPARE changes nothing that is live: a failure just stops the run. COMMIT switches: a failure
+    undoes every COMMIT step that was begun. FINISH tidies up: a failure there is a warning.
+    """
+
+    PREPARE = 1
+    COMMIT = 2
+    FINISH = 3
+
+
+@dataclass(frozen=True)
+class Run:
+    """One execution of a flow: its id, what was asked for, and by whom (`user@machine`)."""
+
+    id: str
+    verb: str
+    who: str
+
+
+@dataclass(frozen=True)
+class Target:
+    """All that a step may know: a machine, what was found on it, and what is to go live.
+
+    `web` and `static` are the releases that this run makes live, None where it makes none.
+    `fleet` holds every host of the run with its findings, for steps that build for all of them.
+    `source` is None when nothing is built, as in a rollback.
+    """
+
+    host: Host
+    found: Findings
+    run: Run
+    workshop: Workshop
+    web: Release | None = None
+    static: Release | None = None
+    source: Source | None = None
+    fleet: tuple[tuple[Host, Findings], ...] = ()
+
+    @property
+    def project(self) -> Project:
+        """The site's settings on this host."""
+        return self.host.project
+
+    @property
+    def layout(self) -> Layout:
+        """The paths of the site on this host."""
+        return Layout(self.project.root)
+
+    @property
+    def code(self) -> Release:
+        """The code release that goes live. Only steps of web and db may ask."""
+        assert self.web is not None  # noqa: S101 - a plan never gives such a step without one
+        return self.web
+
+    @property
+    def files(self) -> Release:
+        """The static release that goes live. Only steps of static may ask."""
+        assert self.static is not None  # noqa: S101 - as above
+        return self.static
+
+    @property
+    def made_from(self) -> Source:
+        """The revision that is being released. Only steps of a deploy may ask."""
+        assert self.source is not None  # noqa: S101 - as above
+        return self.source
+
+
+Build = Callable[[Target], Iterable[Action]]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A part of a flow: `build` says what to do on a host of one of `roles`.
+
+    `undo` says how to take it back. A `rolling` step is done on one host first, and on the
+    others once that one is verified.
+    """
+
+    name: str
+    says: str
+    roles: tuple[str, ...]
+    build: Build
+    phase: Phase = Phase.PREPARE
+    undo: Build | None = None
+    rolling: bool = False
+
+    def serves(self, roles: Sequence[str]) -> bool:
+        """Whether the step is for a host with these roles."""
+        return any(role in self.roles for role in roles)
+
+
+def step(
+    name: str,
+    *,
+    roles: tuple[str, ...],
+    phase: Phase = Phase.PREPARE,
+    undo: Build | None = None,
+    rolling: bool = False,
+) -> Callable[[Build], Step]:
+    """Make a Step of a function. The first line of its docstring is what people see."""
+
+    def wrap(build: Build) -> Step:
+        says = (build.__doc__ or "").strip().splitlines()
+        if not says:
+            raise TypeError(f"step {name} needs a docstring: it is shown to people")
+        return Step(name, says[0], roles, build, phase, undo, rolling)
+
+    return wrap
+
+
+def word(*argv: str, quiet_limit: float = 60.0, stdin: str = "") -> Command:
+    """A command in the words that deploy/remote teaches the host's shell."""
+    return Command(argv, quiet_limit=quiet_limit, stdin=stdin)

@@ -1,0 +1,52 @@
+"""The switch itself, the proof that visitors got it, and the way back."""
+
+from collections.abc import Iterator
+
+from deploy.command import Action
+from deploy.steps import Phase, Target, step, word
+
+IN_A_ROW = 5
+"""How many answers in a row must come from the new release."""
+
+
+def _verified(t: Target, release: str) -> Iterator[Action]:
+    if "web" in t.host.roles:
+        name = t.project.web.server_name or "localhost"
+        port = str(t.project.web.port)
+        yield word("ask", port, name, release, str(IN_A_ROW), t.project.web.health)
+
+
+def _back(t: Target) -> Iterator[Action]:
+    old = t.found.web.current
+    if old is None:
+        yield word("unswitch", t.layout.root)
+    else:
+        yield word("switch", t.layout.root, old)
+        yield from _verified(t, old)
+
+
+@step("web.activate", roles=("web", "db"), phase=Phase.COMMIT, undo=_back, rolling=True)
+def activate(t: Target) -> Iterator[Action]:
+    """switch by one rename, and see the public site answer from the new release"""
+    if "web" in t.host.roles:
+        yield word("mark_slot", t.layout.root, t.code.id, t.found.idle_slot)
+    yield word("switch", t.layout.root, t.code.id)
+    yield from _verified(t, t.code.id)
+
+
+def _back_to_slot(t: Target) -> Iterator[Action]:
+    yield word("mark_slot", t.layout.root, t.code.id, t.found.live_slot)
+    yield from _verified(t, t.code.id)
+
+
+@step("web.change-slot", roles=("web",), phase=Phase.COMMIT, undo=_back_to_slot, rolling=True)
+def change_slot(t: Target) -> Iterator[Action]:
+    """move visitors to the fresh processes of the same release"""
+    yield word("mark_slot", t.layout.root, t.code.id, t.found.idle_slot)
+    yield from _verified(t, t.code.id)
+
+
+@step("apache.check", roles=("web",))
+def check(t: Target) -> Iterator[Action]:
+    """ask the public site whether it answers from the live release"""
+    yield from _verified(t, t.code.id)

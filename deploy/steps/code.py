@@ -1,0 +1,74 @@
+"""The code on a host: pushed, its packages installed, sealed as complete."""
+
+import json
+from collections.abc import Iterator
+
+from deploy.command import Action, Upload
+from deploy.steps import Target, step, word
+from deploy.workshop import ONSITE, venv_key
+
+PIP_QUIET = 300.0
+"""Seconds that pip may be silent on a host: a large wheel takes long to unpack on a slow disk."""
+
+
+@step("code.push", roles=("web", "db"))
+def push(t: Target) -> Iterator[Action]:
+    """send the code; what the host has already is linked, not sent"""
+    newest_first = sorted(t.found.web.complete, reverse=True)
+    known = [t.found.web.current, *newest_first][:2] if t.found.web.current else newest_first[:1]
+    like = tuple(t.layout.release(name) for name in dict.fromkeys(known) if name)
+    yield Upload(t.workshop.export(t.made_from), t.layout.release(t.code.id), like=like)
+
+
+@step("code.install", roles=("web", "db"))
+def install(t: Target) -> Iterator[Action]:
+    """make the virtualenv, unless one with the same packages is there"""
+    key = venv_key(t.made_from, t.found)
+    if key in t.found.venvs:
+        return
+    requirements = f"{t.layout.release(t.code.id)}/{t.project.requirements}"
+    how: tuple[str, ...] = ()
+    if t.project.install == "wheels":
+        yield Upload(t.workshop.wheels(key), t.layout.wheels(key))
+        how = ("--no-index", "--find-links", t.layout.wheels(key))
+    yield word(
+        "build_venv",
+        t.layout.root,
+        key,
+        t.project.python,
+        requirements,
+        *how,
+        quiet_limit=PIP_QUIET,
+    )
+
+
+@step("code.entry", roles=("web", "db"))
+def entry(t: Target) -> Iterator[Action]:
+    """put the WSGI script and what it must know in place"""
+    facts = {
+        "name": t.project.name,
+        "root": t.project.root,
+        "settings": t.project.settings,
+        "wsgi": t.project.wsgi,
+        "locale": t.project.web.locale,
+        "health": t.project.web.health,
+        "warm": list(t.project.web.warm),
+        "private_ports": list(t.project.web.private_ports),
+    }
+    yield Upload(ONSITE, t.layout.entry, exclude=("__pycache__", "__init__.py", "site.json"))
+    yield word("remember", f"{t.layout.entry}/site.json", json.dumps(facts, sort_keys=True))
+
+
+@step("code.seal", roles=("web", "db"))
+def seal(t: Target) -> Iterator[Action]:
+    """link what is shared, compile, and mark the release complete"""
+    yield word("link_shared", t.layout.root, t.code.id, *t.project.shared)
+    facts = {
+        "id": t.code.id,
+        "revision": t.code.revision,
+        "venv": venv_key(t.made_from, t.found),
+        "migrations": t.code.migrations,
+    }
+    yield word(
+        "seal", t.layout.root, t.code.id, facts["venv"], json.dumps(facts), quiet_limit=300.0
+    )

@@ -1,0 +1,55 @@
+"""After the release is live: what is written down, and what is cleared away."""
+
+from collections.abc import Iterator
+
+from deploy.command import Action
+from deploy.findings import Tree
+from deploy.journal import Entry
+from deploy.release import Release, expired
+from deploy.steps import Phase, Target, step, word
+
+
+@step("record", roles=("web", "db", "static"), phase=Phase.FINISH)
+def record(t: Target) -> Iterator[Action]:
+    """write the release into the journal of the host"""
+    verb = "rollback" if t.run.verb == "rollback" else "deploy"
+    for kind, release in _made_live(t):
+        entry = Entry(t.run.id, verb, kind, release.id, t.run.who)
+        yield word("record", t.layout.root, entry.line())
+
+
+def _made_live(t: Target) -> Iterator[tuple[str, Release]]:
+    if t.web is not None and {"web", "db"} & set(t.host.roles):
+        yield "web", t.web
+    if t.static is not None and "static" in t.host.roles:
+        yield "static", t.static
+
+
+@step("prune", roles=("web", "db", "static"), phase=Phase.FINISH)
+def prune(t: Target) -> Iterator[Action]:
+    """take away releases and virtualenvs that nothing can go back to"""
+    for kind, release in _made_live(t):
+        tree = t.found.tree(kind)
+        gone = _gone(t, tree, release)
+        base = t.layout.static if kind == "static" else t.layout.root
+        if gone:
+            yield word("remove_releases", base, *gone, quiet_limit=300.0)
+            if kind == "static":
+                yield word("prune_pool", t.layout.static)
+            else:
+                yield from _unused_venvs(t, tree, release, gone)
+
+
+def _gone(t: Target, tree: Tree, release: Release) -> tuple[str, ...]:
+    needed = {release.id, tree.current, tree.previous, *t.found.slots.values()}
+    complete = {*tree.complete, release.id}
+    return expired(complete, tree.partial, t.project.keep, needed)
+
+
+def _unused_venvs(
+    t: Target, tree: Tree, release: Release, gone: tuple[str, ...]
+) -> Iterator[Action]:
+    used = {kept.venv for name, kept in tree.complete.items() if name not in gone}
+    unused = [key for key in t.found.venvs if key not in used | {release.venv}]
+    if unused and tree.complete:
+        yield word("remove_venvs", t.layout.root, *unused, quiet_limit=300.0)

@@ -1,0 +1,71 @@
+"""The warm slots: the release is loaded in the idle one and asked there, before visitors see it."""
+
+from collections.abc import Iterator
+
+from deploy.command import Action, Command
+from deploy.steps import Phase, Target, step, word
+
+SLOTS = ("blue", "green")
+
+
+def private_port(t: Target, slot: str) -> str:
+    """The loopback port on which a slot answers, whichever of them is live."""
+    return str(t.project.web.private_ports[SLOTS.index(slot)])
+
+
+def start(t: Target, slot: str, release: str, how: str = "start_slot") -> Command:
+    """Load a release in a slot and wait until every process of it says so."""
+    web = t.project.web
+    return word(
+        how,
+        t.layout.root,
+        t.project.name,
+        slot,
+        release,
+        str(web.processes),
+        str(web.start_timeout + web.request_timeout),
+        quiet_limit=web.start_timeout + web.request_timeout + 30.0,
+    )
+
+
+def pages(t: Target) -> tuple[str, ...]:
+    """What is asked of a release before it goes live."""
+    return (t.project.web.health, *t.project.web.warm)
+
+
+def _asked(t: Target) -> Iterator[Action]:
+    name = t.project.web.server_name or "localhost"
+    port = private_port(t, t.found.idle_slot)
+    yield word("ask", port, name, t.code.id, "1", *pages(t), quiet_limit=90.0)
+
+
+def schema_may_change(t: Target) -> bool:
+    """Whether migrations will run, so that pages may fail until they did."""
+    if t.source is None:
+        return False
+    for host, found in t.fleet:
+        if "db" in host.roles and host.project.db.migrate:
+            return found.migrated != t.code.migrations
+    return False
+
+
+@step("web.warm", roles=("web",))
+def warm(t: Target) -> Iterator[Action]:
+    """load the release in the idle slot, and ask it there"""
+    yield start(t, t.found.idle_slot, t.code.id)
+    if not schema_may_change(t):
+        yield from _asked(t)
+
+
+@step("web.refresh", roles=("web",))
+def refresh(t: Target) -> Iterator[Action]:
+    """load the live release anew in the idle slot, and ask it there"""
+    yield start(t, t.found.idle_slot, t.code.id, how="restart_in_slot")
+    yield from _asked(t)
+
+
+@step("web.ask", roles=("web",), phase=Phase.COMMIT)
+def ask_again(t: Target) -> Iterator[Action]:
+    """ask the warm release again, now that the database is migrated"""
+    if schema_may_change(t):
+        yield from _asked(t)

@@ -1,0 +1,63 @@
+"""Static files: collected on the web hosts or sent to the static ones, and switched there."""
+
+import json
+from collections.abc import Iterator
+
+from deploy.command import Action, Command, Upload
+from deploy.steps import Phase, Target, step, word
+
+MANIFEST = "staticfiles.json"
+"""What Django's ManifestStaticFilesStorage writes: which hashed name each file has."""
+FROM_THE_TOP = ("robots.txt", "favicon.ico")
+"""Files that browsers and crawlers ask the site itself for, wherever static files live."""
+
+
+@step("static.collect", roles=("web",))
+def collect_on_web(t: Target) -> Iterator[Action]:
+    """gather the static files into the release"""
+    release = t.layout.release(t.code.id)
+    if t.project.static.mode == "web":
+        python = f"{release}/venv/bin/python"
+        run = (python, f"{t.layout.entry}/run.py", t.layout.root, t.code.id)
+        yield Command(
+            (*run, "collectstatic", "--noinput", "--verbosity", "0"), cwd=release, quiet_limit=300.0
+        )
+        return
+    collected = t.workshop.collected(t.made_from, t.project.static.env, t.project.settings)
+    root = collected / t.project.static.root
+    only = tuple(name for name in (MANIFEST, *FROM_THE_TOP) if (root / name).is_file())
+    if only or not root.exists():
+        yield Upload(root, f"{release}/{t.project.static.root}", only=only or (MANIFEST,))
+
+
+@step("static.sync", roles=("static",))
+def sync(t: Target) -> Iterator[Action]:
+    """send the static files that changed, next to those that are live"""
+    collected = t.workshop.collected(t.made_from, t.project.static.env, t.project.settings)
+    newest_first = sorted(t.found.static.complete, reverse=True)
+    known = dict.fromkeys([t.found.static.current, *newest_first[:1]])
+    like = tuple(t.layout.static_release(name) for name in known if name)
+    yield Upload(collected / t.project.static.root, t.layout.static_release(t.files.id), like=like)
+    facts = {"id": t.files.id, "revision": t.files.revision}
+    yield word("seal_static", t.layout.static, t.files.id, json.dumps(facts))
+
+
+def _back(t: Target) -> Iterator[Action]:
+    old = t.found.static.current
+    if old is None:
+        yield word("unswitch", t.layout.static)
+    else:
+        yield word("switch", t.layout.static, old)
+        yield _ask(t, old)
+
+
+@step("static.switch", roles=("static",), phase=Phase.COMMIT, undo=_back)
+def switch(t: Target) -> Iterator[Action]:
+    """make the new static files the live ones, and ask the server for them"""
+    yield word("switch", t.layout.static, t.files.id)
+    yield _ask(t, t.files.id)
+
+
+def _ask(t: Target, release: str) -> Command:
+    name = t.project.static.server_name or "localhost"
+    return word("ask_static", str(t.project.static.port), name, release)

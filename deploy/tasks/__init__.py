@@ -1,0 +1,34 @@
+"""Everything that `fab` offers, in its groups."""
+
+from invoke.collection import Collection
+
+from deploy.flow import DEPLOY, DEPLOY_STATIC, ROLLBACK, Flow
+from deploy.tasks import hosts, steps
+from deploy.tasks.releases import release_tasks, show_releases, show_status
+
+__all__ = ["namespace"]
+
+
+def namespace(
+    deploy: Flow = DEPLOY, deploy_static: Flow = DEPLOY_STATIC, rollback: Flow = ROLLBACK
+) -> Collection:
+    """The tasks for a fabfile, with the flows as they are or as you changed them.
+
+    Add your own with `add_task`; a task of the same name takes the place of ours.
+    """
+    everything = Collection(
+        *release_tasks(deploy, deploy_static, rollback),
+        show_status,
+        show_releases,
+        hosts.setup,
+        hosts.unlock,
+    )
+    groups = {
+        "code": (steps.code_push, steps.code_install),
+        "static": (steps.static_collect, steps.static_sync, steps.static_configure),
+        "db": (steps.db_migrate,),
+        "apache": (steps.apache_configure, steps.apache_reload, steps.apache_check),
+    }
+    for name, tasks in groups.items():
+        everything.add_collection(Collection(name, *tasks))
+    return everything

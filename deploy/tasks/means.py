@@ -1,0 +1,79 @@
+"""How a task reaches the world: the hosts over SSH, this machine, the operator's eyes, the log."""
+
+import getpass
+import os
+import platform
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from deploy.asked import Asked
+from deploy.here import Here
+from deploy.host import Host
+from deploy.main import Means
+from deploy.reach import Reach
+from deploy.report import Emit, Event
+from deploy.report.jsonevents import JsonEvents
+from deploy.report.log import Log
+from deploy.report.plain import Plain
+from deploy.workshop import Workshop
+
+APPLICATION = "fab-deploy"
+
+
+@contextmanager
+def means(asked: Asked, verb: str, *, logged: bool = True) -> Iterator[Means]:
+    """The real means of one task. The path of the full log is printed at the end."""
+    log = Log(_log_path(asked, verb)) if logged else None
+    screen = _screen(asked)
+
+    def emit(event: Event) -> None:
+        screen(event)
+        if log:
+            log(event)
+
+    try:
+        yield Means(here=Here(), reach=_link, emit=emit, workshop=_workshop, who=who())
+    finally:
+        close = getattr(screen, "close", None)
+        if close:
+            close()
+        if log:
+            log.close()
+            sys.stderr.write(f"log: {log.path}\n")
+
+
+def who() -> str:
+    """The operator, as the hosts are to remember them."""
+    return f"{getpass.getuser()}@{platform.node()}".replace(" ", "-")
+
+
+def _link(host: Host, words: str) -> Reach:
+    from deploy.ssh.link import Link
+
+    return Link(host, words)
+
+
+def _screen(asked: Asked) -> Emit:
+    if asked.json:
+        return JsonEvents(sys.stdout)
+    if sys.stdout.isatty():
+        from deploy.report.live import Screen
+
+        return Screen()
+    return Plain(sys.stdout)
+
+
+def _workshop(project: str) -> Workshop:
+    from platformdirs import user_cache_path
+
+    return Workshop(user_cache_path(APPLICATION) / project)
+
+
+def _log_path(asked: Asked, verb: str) -> Path:
+    from platformdirs import user_log_path
+
+    name = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}-{verb}.log"
+    return user_log_path(APPLICATION) / asked.top.name / name

@@ -1,0 +1,60 @@
+"""The tasks people type most: deploy, deploy-static, rollback, and what looks at the result."""
+
+from dataclasses import replace
+
+from deploy import main, status
+from deploy.flow import DEPLOY, DEPLOY_STATIC, ROLLBACK, Flow
+from deploy.outcome import Outcome
+from deploy.tasks.decorator import FleetContext, FleetTask, fleet_task
+from deploy.tasks.means import means
+
+REVISION = "What git calls it: a branch, a tag, a commit. Default: HEAD, with nothing uncommitted."
+
+
+def release_tasks(
+    deploy_flow: Flow = DEPLOY,
+    static_flow: Flow = DEPLOY_STATIC,
+    rollback_flow: Flow = ROLLBACK,
+) -> tuple[FleetTask, ...]:
+    """The tasks, for the flows as they are or as a fabfile changed them."""
+
+    @fleet_task(help={"revision": REVISION})
+    def deploy(c: FleetContext, revision: str = "") -> Outcome:
+        """Release to all selected hosts: push, install, collect, migrate, switch, verify."""
+        with means(c.asked, "deploy") as world:
+            return main.deploy(c.asked, world, revision, deploy_flow)
+
+    @fleet_task(help={"revision": REVISION})
+    def deploy_static(c: FleetContext, revision: str = "") -> Outcome:
+        """Release the static files alone: collect here, send to the static hosts, switch."""
+        with means(c.asked, "deploy-static") as world:
+            return main.deploy(c.asked, world, revision, static_flow)
+
+    @fleet_task(help={"to": "The release to go back to. Default: the one that was live before."})
+    def rollback(c: FleetContext, to: str = "") -> Outcome:
+        """Go back to the release before, or to a named one, and verify it."""
+        with means(c.asked, "rollback") as world:
+            return main.rollback(c.asked, world, to, rollback_flow)
+
+    @fleet_task(help={"revision": REVISION})
+    def plan(c: FleetContext, revision: str = "") -> Outcome:
+        """Show what deploy would do on each host, command by command. Changes nothing."""
+        asked = replace(c.asked, dry=True)
+        with means(asked, "plan", logged=False) as world:
+            return main.deploy(asked, world, revision, deploy_flow)
+
+    return deploy, deploy_static, rollback, plan
+
+
+@fleet_task(name="status")
+def show_status(c: FleetContext) -> Outcome:
+    """Show what is live on each host, what it really serves, and who is changing it."""
+    with means(c.asked, "status", logged=False) as world:
+        return status.status(c.asked, world)
+
+
+@fleet_task(name="releases")
+def show_releases(c: FleetContext) -> Outcome:
+    """List the releases that each host has."""
+    with means(c.asked, "releases", logged=False) as world:
+        return status.releases(c.asked, world)

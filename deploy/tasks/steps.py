@@ -1,0 +1,83 @@
+"""Each part of a deploy by itself, in its group: code, static, db, apache."""
+
+from deploy import main
+from deploy.flow import (
+    CHECK,
+    COLLECT,
+    CONFIGURE,
+    CONFIGURE_STATIC,
+    INSTALL,
+    MIGRATE,
+    PUSH,
+    RELOAD,
+    SYNC,
+)
+from deploy.outcome import Outcome
+from deploy.tasks.decorator import FleetContext, fleet_task
+from deploy.tasks.means import means
+from deploy.tasks.releases import REVISION
+
+RELEASE = "A release id. Default: the newest that the hosts have."
+
+
+@fleet_task(name="push", help={"revision": REVISION})
+def code_push(c: FleetContext, revision: str = "") -> Outcome:
+    """Send the code of a revision as a new release, and leave it at that."""
+    with means(c.asked, "code.push") as world:
+        return main.deploy(c.asked, world, revision, PUSH)
+
+
+@fleet_task(name="install", help={"release": RELEASE})
+def code_install(c: FleetContext, release: str = "") -> Outcome:
+    """Install the packages of a release that was pushed, and mark it complete."""
+    with means(c.asked, "code.install") as world:
+        return main.on_newest(c.asked, world, INSTALL, release)
+
+
+@fleet_task(name="collect", help={"revision": REVISION})
+def static_collect(c: FleetContext, revision: str = "") -> Outcome:
+    """Collect the static files of a revision on this machine."""
+    with means(c.asked, "static.collect") as world:
+        return main.deploy(c.asked, world, revision, COLLECT)
+
+
+@fleet_task(name="sync", help={"revision": REVISION})
+def static_sync(c: FleetContext, revision: str = "") -> Outcome:
+    """Send the static files as a new static release, without switching to it."""
+    with means(c.asked, "static.sync") as world:
+        return main.deploy(c.asked, world, revision, SYNC)
+
+
+@fleet_task(name="configure")
+def static_configure(c: FleetContext) -> Outcome:
+    """Write the vhost of the static hosts, if it changed, and test it."""
+    with means(c.asked, "static.configure") as world:
+        return main.on_hosts_alone(c.asked, world, CONFIGURE_STATIC)
+
+
+@fleet_task(name="migrate")
+def db_migrate(c: FleetContext) -> Outcome:
+    """Run the migrations of the live release, once, on the db primary."""
+    with means(c.asked, "db.migrate") as world:
+        return main.on_live(c.asked, world, MIGRATE)
+
+
+@fleet_task(name="configure")
+def apache_configure(c: FleetContext) -> Outcome:
+    """Write the site's vhost, if it changed, and test it before Apache reads it."""
+    with means(c.asked, "apache.configure") as world:
+        return main.on_hosts_alone(c.asked, world, CONFIGURE)
+
+
+@fleet_task(name="reload")
+def apache_reload(c: FleetContext) -> Outcome:
+    """Give the live release fresh processes, warm and asked before any visitor is on them."""
+    with means(c.asked, "apache.reload") as world:
+        return main.on_live(c.asked, world, RELOAD)
+
+
+@fleet_task(name="check")
+def apache_check(c: FleetContext) -> Outcome:
+    """Ask each web host, as a visitor would, whether it answers from the live release."""
+    with means(c.asked, "apache.check") as world:
+        return main.on_live(c.asked, world, CHECK)

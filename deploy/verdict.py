@@ -1,0 +1,51 @@
+"""How a run that did not succeed ended: the error, in words for the person who has to act."""
+
+from collections.abc import Mapping, Sequence
+
+from deploy.errors import (
+    DeployError,
+    Inconsistent,
+    Interrupted,
+    MigrationFailed,
+    PrepareFailed,
+    RolledBack,
+)
+from deploy.findings import Findings
+from deploy.host import Host
+from deploy.runner import StepsFailed
+from deploy.steps import Phase
+from deploy.steps.db import migrate
+
+
+def verdict(
+    failed: StepsFailed | KeyboardInterrupt, hosts: Sequence[Host], found: Mapping[str, Findings]
+) -> DeployError:
+    """The error that ends the task, with the exit code that docs/exit-codes promises."""
+    live = _live(hosts, found)
+    if isinstance(failed, KeyboardInterrupt):
+        return Interrupted(f"stopped by you; {live}")
+    causes = "\n".join(map(str, failed.failures)) or "stopped by you"
+    if failed.stuck:
+        stuck = "\n".join(f"{failure.host}: {failure.error}" for failure in failed.stuck)
+        return Inconsistent(
+            f"{causes}\nand not every host could be put back:\n{stuck}", hint="fab status"
+        )
+    if failed.part.step.name == migrate.name:
+        return MigrationFailed(
+            f"{causes}\nnothing was switched: {live}; the database may be ahead of it",
+            hint="mend the migration and deploy again; fab db.migrate runs it alone",
+        )
+    if failed.part.step.phase is Phase.PREPARE:
+        return PrepareFailed(f"{causes}\nnothing was switched: {live}")
+    return RolledBack(f"{causes}\nevery host was put back and verified: {live}")
+
+
+def _live(hosts: Sequence[Host], found: Mapping[str, Findings]) -> str:
+    """What the hosts served when the run began, and serve now."""
+    names: dict[str, list[str]] = {}
+    for host in hosts:
+        kind = "static" if host.roles == ("static",) else "web"
+        current = found[host.name].tree(kind).current or "nothing yet"
+        names.setdefault(current, []).append(host.name)
+    said = [f"{', '.join(on)} on {current}" for current, on in sorted(names.items())]
+    return f"live as before: {'; '.join(said)}"

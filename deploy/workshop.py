@@ -1,0 +1,59 @@
+"""Where this machine keeps what it makes for the hosts, each thing under the key of its content."""
+
+import hashlib
+import sys
+import sysconfig
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.findings import Findings
+from deploy.source import Source
+
+ONSITE = Path(__file__).parent / "onsite"
+"""What runs inside the site's own Python."""
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """A cache folder. Everything in it can be made again, and is complete if it is there at all."""
+
+    folder: Path
+
+    def export(self, source: Source) -> Path:
+        """The files of a revision."""
+        return self.folder / "exports" / source.tree
+
+    def builder(self) -> Path:
+        """A virtualenv of this machine's Python whose pip downloads and builds wheels."""
+        return self.folder / "builder" / _python_tag(sys.version_info[:2])
+
+    def wheels(self, key: str) -> Path:
+        """The wheels of the venv with that key."""
+        return self.folder / "wheels" / key
+
+    def venv(self, source: Source) -> Path:
+        """A virtualenv on this machine with the release's own packages, to collect static files."""
+        key = f"{source.requirements}-{_python_tag(sys.version_info[:2])}"
+        return self.folder / "venvs" / key
+
+    def collected(self, source: Source, env: Iterable[tuple[str, str]], settings: str) -> Path:
+        """The release's files after collectstatic."""
+        said = repr((source.tree, sorted(env), settings))
+        return self.folder / "collected" / hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def venv_key(source: Source, found: Findings) -> str:
+    """The key of a venv: what is installed, for which Python, on which platform."""
+    said = f"{source.requirements} {found.python} {found.platform}"
+    return hashlib.sha256(said.encode()).hexdigest()[:12]
+
+
+def builds_alike(found: Findings) -> bool:
+    """Whether wheels that are built here run there: the same Python on the same platform."""
+    same_python = found.python.split(".")[:2] == [str(part) for part in sys.version_info[:2]]
+    return same_python and found.platform == sysconfig.get_platform()
+
+
+def _python_tag(version: tuple[int, int]) -> str:
+    return f"py{version[0]}{version[1]}"

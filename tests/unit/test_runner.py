@@ -1,0 +1,152 @@
+"""The order of a run, and how it is taken back."""
+
+import threading
+from collections.abc import Iterable
+
+import pytest
+
+from deploy.command import Action, Command, OnLine, Result
+from deploy.errors import DeployError
+from deploy.host import Host
+from deploy.plan import Part, Plan, Work
+from deploy.report import Event
+from deploy.runner import StepsFailed, in_parallel, run_plan
+from deploy.steps import Phase, Run, Step
+
+RUN = Run("r1", "deploy", "ann@desk")
+
+
+def part(name: str, phase: Phase, hosts: Iterable[str], *, rolling: bool = False) -> Part:
+    step = Step(name, f"does {name}", ("web",), lambda _: (), phase, rolling=rolling)
+    undo = phase is Phase.COMMIT
+    return Part(
+        step,
+        tuple(
+            Work(
+                Host(host, host, ("web",)),
+                (Command((name,)),),
+                (Command((f"un{name}",)),) if undo else (),
+            )
+            for host in hosts
+        ),
+    )
+
+
+class Hosts:
+    """Doubles of hosts: remembers what ran in order, and fails where it was told to."""
+
+    def __init__(self, fails: set[tuple[str, str]] = frozenset()) -> None:  # type: ignore[assignment]
+        self.ran: list[tuple[str, str]] = []
+        self._fails = fails
+        self._lock = threading.Lock()
+
+    def __call__(self, host: str, action: Action, on_line: OnLine) -> Result:
+        name = action.shell()
+        with self._lock:
+            self.ran.append((host, name))
+        on_line(f"{name} speaks")
+        if (host, f"{name}!") in self._fails:
+            raise DeployError(f"{host} is gone")
+        return Result(1, "it\nbroke\n") if (host, name) in self._fails else Result(0)
+
+    def names(self) -> list[str]:
+        return [name for _, name in self.ran]
+
+
+def run(hosts: Hosts, *parts: Part, events: list[Event] | None = None) -> tuple[object, ...]:
+    emit = (events if events is not None else []).append
+    return run_plan(Plan(RUN, parts), hosts, lambda: None, emit, limit=8)
+
+
+def test_every_host_ends_a_step_before_any_begins_the_next() -> None:
+    hosts = Hosts()
+    run(hosts, part("a", Phase.PREPARE, ["w1", "w2"]), part("b", Phase.COMMIT, ["w1", "w2"]))
+    assert hosts.names() == ["a", "a", "b", "b"]
+
+
+def test_a_failure_while_preparing_stops_before_anything_is_switched() -> None:
+    hosts = Hosts({("w2", "a")})
+    with pytest.raises(StepsFailed) as failed:
+        run(hosts, part("a", Phase.PREPARE, ["w1", "w2"]), part("b", Phase.COMMIT, ["w1"]))
+    assert hosts.names() == ["a", "a"]
+    assert failed.value.undone is None
+    assert [(f.host, f.step, f.error) for f in failed.value.failures] == [("w2", "a", "it\nbroke")]
+
+
+def test_a_failure_after_the_switch_takes_every_host_back_in_reverse() -> None:
+    hosts = Hosts({("w2", "b")})
+    with pytest.raises(StepsFailed) as failed:
+        run(hosts, part("a", Phase.COMMIT, ["w1", "w2"]), part("b", Phase.COMMIT, ["w1", "w2"]))
+    assert hosts.names() == ["a", "a", "b", "b", "unb", "unb", "una", "una"]
+    assert failed.value.undone is True
+
+
+def test_a_rolling_step_tries_one_host_first_and_spares_the_others_if_it_fails() -> None:
+    hosts = Hosts({("w1", "b")})
+    with pytest.raises(StepsFailed):
+        run(hosts, part("b", Phase.COMMIT, ["w1", "w2", "w3"], rolling=True))
+    assert hosts.ran == [("w1", "b"), ("w1", "unb")]
+
+
+def test_a_host_that_cannot_be_put_back_is_named_and_the_others_are_still_tried() -> None:
+    hosts = Hosts({("w1", "b"), ("w2", "unb!")})
+    with pytest.raises(StepsFailed) as failed:
+        run(hosts, part("b", Phase.COMMIT, ["w1", "w2"]))
+    assert failed.value.undone is False
+    assert [stuck.host for stuck in failed.value.stuck] == ["w2"]
+    assert ("w1", "unb") in hosts.ran
+
+
+def test_a_failure_after_the_release_is_live_is_only_a_warning() -> None:
+    hosts = Hosts({("w1", "tidy")})
+    warnings = run(hosts, part("b", Phase.COMMIT, ["w1"]), part("tidy", Phase.FINISH, ["w1"]))
+    assert [str(warning) for warning in warnings] == ["tidy failed on w1: it\nbroke"]
+    assert "unb" not in hosts.names()
+
+
+def test_ctrl_c_stops_the_hosts_first_and_then_puts_them_back() -> None:
+    order: list[str] = []
+
+    def execute(host: str, action: Action, _on_line: OnLine) -> Result:
+        order.append(action.shell())
+        if action.shell() == "b":
+            raise KeyboardInterrupt
+        return Result(0)
+
+    parts = (part("a", Phase.COMMIT, ["w1"]), part("b", Phase.COMMIT, ["w1"]))
+    with pytest.raises(KeyboardInterrupt):
+        run_plan(Plan(RUN, parts), execute, lambda: order.append("stop"), lambda _: None, 8)
+    assert order == ["a", "b", "stop", "unb", "una"]
+
+
+def test_ctrl_c_while_tidying_up_leaves_the_new_release_live() -> None:
+    order: list[str] = []
+
+    def execute(host: str, action: Action, _on_line: OnLine) -> Result:
+        order.append(action.shell())
+        if action.shell() == "tidy":
+            raise KeyboardInterrupt
+        return Result(0)
+
+    parts = (part("b", Phase.COMMIT, ["w1"]), part("tidy", Phase.FINISH, ["w1"]))
+    with pytest.raises(KeyboardInterrupt):
+        run_plan(Plan(RUN, parts), execute, lambda: None, lambda _: None, 8)
+    assert order == ["b", "tidy"]
+
+
+def test_no_more_hosts_than_allowed_are_worked_on_at_once() -> None:
+    now, most, lock = 0, 0, threading.Lock()
+    gate = threading.Event()
+
+    def work(item: int) -> int:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        gate.wait(0.01)
+        with lock:
+            now -= 1
+        return item
+
+    assert in_parallel(range(20), work, 3) == list(range(20))
+    assert most <= 3
