@@ -6,11 +6,6 @@ from collections.abc import Iterator
 from deploy.command import Action, Command, Upload
 from deploy.steps import Phase, Target, step, word
 
-MANIFEST = "staticfiles.json"
-"""What Django's ManifestStaticFilesStorage writes: which hashed name each file has."""
-FROM_THE_TOP = ("robots.txt", "favicon.ico")
-"""Files that browsers and crawlers ask the site itself for, wherever static files live."""
-
 
 @step("static.collect", roles=("web",))
 def collect_on_web(t: Target) -> Iterator[Action]:
@@ -24,10 +19,7 @@ def collect_on_web(t: Target) -> Iterator[Action]:
         )
         return
     collected = t.workshop.collected(t.made_from, t.project.static.env, t.project.settings)
-    root = collected / t.project.static.root
-    only = tuple(name for name in (MANIFEST, *FROM_THE_TOP) if (root / name).is_file())
-    if only or not root.exists():
-        yield Upload(root, f"{release}/{t.project.static.root}", only=only or (MANIFEST,))
+    yield Upload(collected / ".onweb", f"{release}/{t.project.static.root}")
 
 
 @step("static.sync", roles=("static",))

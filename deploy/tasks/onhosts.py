@@ -2,45 +2,24 @@
 
 import sys
 import threading
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout, suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
-from fabric import Connection
 from invoke.exceptions import Exit, Failure
-from invoke.runners import normalize_hide
 from invoke.tasks import Call
-from paramiko import SSHException
 
 from deploy.asked import Asked
 from deploy.errors import DeployError
 from deploy.host import Host
 from deploy.report.ending import said
-from deploy.report.jsonlines import output_line
-from deploy.report.prefixed import ByThread, Prefixed
-
-FORESEEN = (DeployError, Failure, Exit, SSHException, OSError, EOFError)
-"""What goes wrong without anybody's code being wrong: no traceback."""
+from deploy.report.prefixed import ByThread
+from deploy.tasks.visit import LeftOut, Visit, visit
 
 TAIL = 10
 """Lines of a command's hidden output that are shown when it failed."""
 
-
-class LeftOut(DeployError):
-    """A host that could not be reached, where that was allowed."""
-
-
-@dataclass(frozen=True)
-class Visit:
-    """One call of a task on one host. `running` is what it waits for."""
-
-    host: Host
-    connection: Connection
-    out: Prefixed
-    err: Prefixed
-    running: list[Any] = field(default_factory=list)
+Failures = dict[str, BaseException]
 
 
 def on_hosts(name: str, call: Call, hosts: tuple[Host, ...], asked: Asked, settings: Any) -> None:
@@ -48,10 +27,9 @@ def on_hosts(name: str, call: Call, hosts: tuple[Host, ...], asked: Asked, setti
 
     Raises DeployError, naming every host on which it failed, after the others are through.
     """
-    stage = asked.load()
     alone = len(hosts) == 1
-    visits = [_visit(host, asked, settings, alone=alone) for host in hosts]
-    failed = _all(visits, stage.parallel, lambda visit: _called(call, visit, asked))
+    visits = [visit(host, settings, alone=alone, as_json=asked.json) for host in hosts]
+    failed = _all(visits, call, asked)
     skipped = [host for host, error in failed.items() if isinstance(error, LeftOut)]
     for host in skipped:
         sys.stderr.write(f"left out: {host}: {said(failed.pop(host))}\n")
@@ -61,79 +39,15 @@ def on_hosts(name: str, call: Call, hosts: tuple[Host, ...], asked: Asked, setti
         raise _failure(name, failed, len(hosts))
 
 
-def _visit(host: Host, asked: Asked, settings: Any, *, alone: bool) -> Visit:
-    from deploy.ssh.connect import connect  # slow to import, and seldom needed
+def _all(visits: list[Visit], call: Call, asked: Asked) -> Failures:
+    failed: Failures = {}
+    gate = threading.Semaphore(asked.load().parallel)
 
-    def tell(text: str) -> None:
-        line = output_line(host.name, text) if asked.json else f"[{host.name}] {text}"
-        sys.__stdout__.write(f"{line}\n")  # type: ignore[union-attr]  # fab always has an output
-        sys.__stdout__.flush()  # type: ignore[union-attr]
-
-    out = Prefixed(tell)
-    err = Prefixed(lambda text: _complain(f"[{host.name}] {text}"))
-    connection = connect(host, settings)
-    if not alone:
-        # One terminal cannot answer several hosts.
-        connection.config.run.in_stream = False
-    visit = Visit(host, connection, out, err)
-    _watch(visit)
-    return visit
-
-
-def _watch(visit: Visit) -> None:
-    connection = visit.connection
-
-    def watched(plain: Callable[..., Any]) -> Callable[..., Any]:
-        def run(runner: Any, command: str, **options: Any) -> Any:  # Invoke's own signature
-            # Set in the configuration, a stream would be written to in spite of `hide`.
-            hidden = normalize_hide(options.get("hide", connection.config.run.hide))
-            for name, stream in (("stdout", visit.out), ("stderr", visit.err)):
-                if name not in hidden:
-                    options.setdefault(f"{name.removeprefix('std')}_stream", stream)
-            visit.running.append(runner)
-            try:
-                return plain(runner, command, **options)
-            finally:
-                visit.running.remove(runner)
-
-        return run
-
-    connection._set(_run=watched(connection._run), _sudo=watched(connection._sudo))
-
-
-def _called(call: Call, visit: Visit, asked: Asked) -> None:
-    try:
-        if asked.skip_bad_hosts:
-            _reach(visit)
-        result = call.task(visit.connection, *call.args, **call.kwargs)
-        if call.autoprint:
-            visit.out.write(f"{result}\n")
-    except FORESEEN:
-        raise
-    except Exception:
-        visit.err.write(traceback.format_exc())
-        raise
-    finally:
-        visit.out.close()
-        visit.err.close()
-
-
-def _reach(visit: Visit) -> None:
-    try:
-        visit.connection.open()
-    except FORESEEN as error:
-        raise LeftOut(said(error)) from error
-
-
-def _all(
-    visits: list[Visit], at_once: int, work: Callable[[Visit], None]
-) -> dict[str, BaseException]:
-    failed: dict[str, BaseException] = {}
-    gate = threading.Semaphore(at_once)
-
-    def guarded(visit: Visit) -> None:
+    def work(visit: Visit) -> None:
         try:
-            work(visit)
+            if asked.skip_bad_hosts:
+                visit.reach()
+            visit.call(call)
         except BaseException as error:  # a thread has nobody above it who could catch this
             if not (isinstance(error, Exit) and error.code == 0):
                 failed[visit.host.name] = error
@@ -143,18 +57,15 @@ def _all(
     streams = {_thread(visit): visit.out for visit in visits}
     with _closed(visits), redirect_stdout(ByThread(streams, sys.stdout)):
         threads = []
-        for visit in visits:
+        for one in visits:
             gate.acquire()
-            thread = threading.Thread(
-                target=guarded, args=(visit,), name=_thread(visit), daemon=True
+            threads.append(
+                threading.Thread(target=work, args=(one,), name=_thread(one), daemon=True)
             )
-            thread.start()
-            threads.append(thread)
+            threads[-1].start()
         for thread in threads:
             thread.join()
-    return {
-        visit.host.name: failed[visit.host.name] for visit in visits if visit.host.name in failed
-    }
+    return {one.host.name: failed[one.host.name] for one in visits if one.host.name in failed}
 
 
 @contextmanager
@@ -162,21 +73,19 @@ def _closed(visits: list[Visit]) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        for runner in [runner for visit in visits for runner in visit.running]:
-            with suppress(Exception):  # it may be over already
-                runner.kill()
+        for one in visits:
+            one.stop()
         raise
     finally:
-        for visit in visits:
-            with suppress(Exception):  # what cannot be closed is closed by the end of the program
-                visit.connection.close()
+        for one in visits:
+            one.close()
 
 
 def _thread(visit: Visit) -> str:
     return f"task on {visit.host.name}"
 
 
-def _failure(name: str, failed: dict[str, BaseException], count: int) -> DeployError:
+def _failure(name: str, failed: Failures, count: int) -> DeployError:
     lines = [f"{host}: {said(error)}{_tail(error)}" for host, error in failed.items()]
     if len(lines) == 1:
         return DeployError(f"{name} failed on {lines[0]}")
@@ -188,7 +97,3 @@ def _tail(error: BaseException) -> str:
         return ""
     hidden = f"{error.result.stdout}\n{error.result.stderr}".split("\n")
     return "".join(f"\n    {line}" for line in [one for one in hidden if one.strip()][-TAIL:])
-
-
-def _complain(line: str) -> None:
-    sys.stderr.write(f"{line}\n")

@@ -21,15 +21,15 @@ Tell = Callable[[str], None]
 
 def ensure(tell: Tell) -> None:
     """Returns when Docker answers; raises Refused with what is missing and what to type."""
-    if shutil.which("docker"):
-        ok, said = try_docker("version", "--format", "{{.Server.Version}}", limit=20)
-        if ok:
-            return
-        host = os.environ.get("DOCKER_HOST", "")
-        hint = advice(said, sys.platform, os.geteuid() == 0, host)
-        if hint:
-            raise Refused(f"Docker does not answer: {last_lines(said, 2)}", hint)
-    if not shutil.which("docker") or not shutil.which("dockerd"):
+    ok, said = try_docker("version", "--format", "{{.Server.Version}}", limit=20)
+    if ok:
+        return
+    installed = bool(shutil.which("docker"))
+    host = os.environ.get("DOCKER_HOST", "")
+    hint = advice(said, sys.platform, os.geteuid() == 0, installed, host)
+    if hint:
+        raise Refused(f"Docker does not answer: {last_lines(said, 2)}", hint)
+    if not installed or not shutil.which("dockerd"):
         install(("docker.io",), tell, why="the fleet's hosts are Docker containers")
         if _answers_within(5):
             return
@@ -41,13 +41,13 @@ def answers() -> bool:
     return bool(shutil.which("docker")) and try_docker("version", limit=20)[0]
 
 
-def advice(said: str, platform: str, root: bool, docker_host: str) -> str:
-    """What a person must do so that Docker answers; empty if we may start it ourselves."""
+def advice(said: str, platform: str, root: bool, installed: bool, docker_host: str) -> str:
+    """What a person must do so that Docker answers; empty if we can see to it, or say it better."""
     if docker_host:
         return f"check DOCKER_HOST ({docker_host})"
     if platform != "linux":
-        return "start Docker Desktop, then try again"
-    if root:
+        return "install Docker Desktop, start it, then try again"
+    if root or not installed:
         return ""
     if "permission denied" in said:
         return "sudo usermod -aG docker $USER, then log in again"
