@@ -1,9 +1,22 @@
 """The web servers' configuration files, rendered from the site's settings."""
 
+import hashlib
 from typing import Any
 
 from deploy.project import Project
 from deploy.release import Layout
+
+SLOTS = ("blue", "green")
+"""The two groups of web processes."""
+
+
+def process_title(name: str, slot: str) -> str:
+    """The title that the processes of a slot show in a process list.
+
+    Apache cuts titles to the length of its own path (15 characters for /usr/sbin/httpd), so a
+    digest stands for the site's name; deploy-root finds the processes by the same title.
+    """
+    return f"({hashlib.sha256(name.encode()).hexdigest()[:6]}-{slot})"
 
 
 def _render(template: str, **values: Any) -> str:
@@ -27,7 +40,8 @@ def apache_site(project: Project) -> str:
         p=project,
         web=project.web,
         site=Layout(project.root),
-        slots=dict(zip(("blue", "green"), project.web.private_ports, strict=True)),
+        slots=dict(zip(SLOTS, project.web.private_ports, strict=True)),
+        titles={slot: process_title(project.name, slot) for slot in SLOTS},
         log=f"/var/log/apache2/{project.name}",
     )
 

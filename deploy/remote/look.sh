@@ -71,9 +71,12 @@ look_slots() {
   if [ -e "$root/current/.slot-green" ]; then echo "live-slot green"; else echo "live-slot blue"; fi
 }
 
-# Whether process PID is alive and belongs to that slot: a status file may outlive its process.
+# slot_process NAME SLOT PID: is it alive, and of that slot? A status file may outlive its process.
 slot_process() {
-  [ -r "/proc/$3/cmdline" ] && tr '\0' ' ' <"/proc/$3/cmdline" | grep -q "^(wsgi:$1-$2) "
+  local tag
+  [ -r "/proc/$3/cmdline" ] || return 1
+  tag=$(printf '%s' "$1" | sha256sum | cut -c1-6)
+  tr '\0' ' ' <"/proc/$3/cmdline" | grep -q "^($tag-$2) "
 }
 
 look_lock() {

@@ -51,7 +51,7 @@ class NotReady(Exception):
 def launch(times: Times) -> str:
     """The line for the host's login shell, whichever that is. The program itself follows it."""
     starter = 'LC_ALL=C; IFS= read -r -N "$1" p && eval "$p"'
-    numbers = f"{len(_program())} {round(times.gone)} {round(times.grace * 10)}"
+    numbers = f"{len(_program())} {times.gone:g} {round(times.grace * 10)}"
     return f"exec bash --noprofile --norc -c {shlex.quote(starter)} deploy {numbers}"
 
 

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 from deploy.command import Action, Command
 from deploy.steps import Phase, Target, step, word
-
-SLOTS = ("blue", "green")
+from deploy.webserver import SLOTS
 
 
 def private_port(t: Target, slot: str) -> str:
