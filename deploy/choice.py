@@ -124,7 +124,7 @@ def _agreed(kind: str, hosts: Sequence[Host], found: Found, to: str) -> str:
     without = [name for name, previous in names.items() if previous is None]
     if without:
         raise Refused(
-            f"nothing changed: {', '.join(without)} has no release before the one that is live",
+            f"nothing changed: there is no release before the live one on {', '.join(without)}",
             hint="fab releases lists what there is; fab rollback --to ID names one",
         )
     return _one(kind, names)

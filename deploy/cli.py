@@ -144,10 +144,9 @@ class DeployFab(Fab):  # type: ignore[misc]  # Fabric ships no types
         return end.exit_code
 
     def _wants_json(self) -> bool:
-        try:
+        if hasattr(self, "tasks"):
             return bool(self.args.json.value)
-        except AttributeError:  # the options themselves could not be parsed
-            return "--json" in self.argv
+        return "--json" in self.argv  # what follows the first task was never parsed
 
 
 def main() -> None:

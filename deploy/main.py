@@ -29,6 +29,7 @@ from deploy.outcome import Outcome
 from deploy.plan import Plan, make_plan
 from deploy.reach import Reach
 from deploy.report import Emit, Note
+from deploy.report.closing import closing_words
 from deploy.runner import StepsFailed, run_plan
 from deploy.signals import as_interrupts
 from deploy.source import resolve
@@ -163,12 +164,15 @@ def _planned(
 def _carried_out(
     plan: Plan, goal: Goal, fleet: Fleet, means: Means, found: Found, limit: int
 ) -> Outcome:
+    began = time.monotonic()
     try:
         warnings = run_plan(plan, fleet.execute, fleet.stop, means.emit, limit)
     except (StepsFailed, KeyboardInterrupt) as failed:
         raise verdict(failed, fleet.hosts, found) from None
     for warning in warnings:
         means.emit(Note(f"warning, the release is live all the same: {warning}"))
+    for event in closing_words(plan, goal, fleet.hosts, found, time.monotonic() - began):
+        means.emit(event)
     return Outcome(goal.id)
 
 

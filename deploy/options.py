@@ -16,13 +16,13 @@ MOST_AT_ONCE = 1000
 def arguments() -> list[Argument]:
     """The options themselves, new ones each time: Invoke keeps what was given in them."""
     return [
-        Argument(names=("roles", "R"), kind=list, help="ROLE,...: the roles to work on."),
-        Argument(names=("exclude-hosts", "x"), kind=list, help="HOST,...: the hosts to leave out."),
+        _list(("roles", "R"), "ROLE,...: the roles to work on."),
+        _list(("exclude-hosts", "x"), "HOST,...: the hosts to leave out."),
         Argument(names=("inventory", "I"), help="The stage: the name of a file in inventories/."),
         Argument(names=("pool-size", "z"), help="The most hosts to work on at once."),
         _switch("serial", "Work on one host after the other."),
         _switch("skip-bad-hosts", "Go on without hosts that cannot be reached."),
-        Argument(names=("set",), kind=list, help="KEY=VALUE for this run; may be repeated."),
+        _list(("set",), "KEY=VALUE for this run; may be repeated."),
         _switch("yes", "Do not ask where a stage wants to be confirmed."),
         _switch("json", "Tell the result in lines of JSON."),
     ]
@@ -62,6 +62,13 @@ def words(args: Mapping[str, Any], name: str, flag: str) -> tuple[str, ...]:
 
 def _switch(name: str, help: str) -> Argument:
     return Argument(names=(name,), kind=bool, default=False, help=help)
+
+
+def _list(names: tuple[str, ...], help: str) -> Argument:
+    argument = Argument(names=names, kind=list, help=help)
+    # Invoke takes an empty list for a value: a forgotten one must not mean the whole fleet.
+    argument.raw_value = None
+    return argument
 
 
 def _pool_size(text: str | None) -> int:

@@ -135,12 +135,11 @@ def _computed(path: Path, shown: str) -> Values:
     from runpy import run_path
 
     try:
-        hosts = run_path(str(path))["hosts"]
-        return dict(table(hosts(), Place(f"{shown}: hosts()")))
-    except KeyError:
-        raise Refused(f"{shown} has no function hosts()") from None
-    except Refused:
-        raise
+        hosts = run_path(str(path)).get("hosts")
+        found = hosts() if callable(hosts) else None
     except Exception as error:  # whatever somebody's own code raises is their inventory's fault
         what = f"{shown}: hosts() failed: {type(error).__name__}: {error}"
         raise Refused(what) from error
+    if not callable(hosts):
+        raise Refused(f"{shown} has no function hosts()")
+    return dict(table(found, Place(f"{shown}: hosts()")))

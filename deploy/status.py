@@ -7,8 +7,7 @@ from deploy.findings import Findings
 from deploy.host import Host
 from deploy.main import Means, on_hosts
 from deploy.outcome import Outcome
-from deploy.report import Fact, Note
-from deploy.report.summary import print_table
+from deploy.report import Fact, Note, Table
 
 
 def status(asked: Asked, means: Means) -> Outcome:
@@ -22,8 +21,8 @@ def status(asked: Asked, means: Means) -> Outcome:
         means.emit(Fact(str(one["host"]), one))
     if not asked.json:
         columns = ("host", "roles", "release", "served", "previous", "revision", "lock")
-        rows = [[_cell(one.get(column)) for column in columns] for one in facts]
-        print_table(f"{stage.project.name} on {stage.name}", columns, rows)
+        rows = tuple(tuple(_cell(one.get(column)) for column in columns) for one in facts)
+        means.emit(Table(f"{stage.project.name} on {stage.name}", columns, rows))
         for sentence in differences(fleet.hosts, facts):
             means.emit(Note(sentence))
     return Outcome()
@@ -77,7 +76,8 @@ def releases(asked: Asked, means: Means) -> Outcome:
             names = ("host", "kind", "release", "revision", "state")
             means.emit(Fact(row[0], {"event": "release", **dict(zip(names, row, strict=True))}))
     else:
-        print_table(stage.project.name, ("host", "kind", "release", "revision", "state"), rows)
+        columns = ("host", "kind", "release", "revision", "state")
+        means.emit(Table(stage.project.name, columns, tuple(map(tuple, rows))))
     return Outcome()
 
 

@@ -50,5 +50,14 @@ class Fact:
     facts: dict[str, object]
 
 
-Event = Began | Said | Ended | Note | Fact
+@dataclass(frozen=True)
+class Table:
+    """Rows for people. Scripts get the same as Facts."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+Event = Began | Said | Ended | Note | Fact | Table
 Emit = Callable[[Event], None]

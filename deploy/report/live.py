@@ -4,12 +4,13 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+from rich import box
 from rich.console import Console
 from rich.live import Live
-from rich.table import Table
+from rich.table import Table as Grid
 from rich.text import Text
 
-from deploy.report import Began, Ended, Event, Note, Said
+from deploy.report import Began, Ended, Event, Note, Said, Table
 from deploy.report.plain import size
 
 
@@ -44,6 +45,11 @@ class Screen:
                     self._end(event)
                 case Note(text):
                     self._console.print(text)
+                case Table(title, columns, rows):
+                    shown = Grid(*columns, title=title or None, box=box.SIMPLE, header_style="bold")
+                    for row in rows:
+                        shown.add_row(*row)
+                    self._console.print(shown)
 
     def close(self) -> None:
         """Take the live lines away; what was printed stays."""
@@ -68,8 +74,8 @@ class Screen:
         if event.error:
             self._console.print(Text(_indented(event.error), style="red"))
 
-    def _table(self) -> Table:
-        table = Table.grid(padding=(0, 2))
+    def _table(self) -> Grid:
+        table = Grid.grid(padding=(0, 2))
         for host, row in list(self._rows.items()):
             if row.state == "works":
                 elapsed = time.monotonic() - row.since

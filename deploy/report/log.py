@@ -4,7 +4,7 @@ import threading
 import time
 from pathlib import Path
 
-from deploy.report import Began, Ended, Event, Said
+from deploy.report import Event, Said
 from deploy.report.plain import sentence
 
 
@@ -30,10 +30,6 @@ class Log:
 
 
 def _lines(event: Event) -> list[str]:
-    match event:
-        case Said(host, step, line):
-            return [f"{host} {step} | {line}"]
-        case Began() | Ended():
-            return sentence(event).splitlines()
-        case _:
-            return sentence(event).splitlines()
+    if isinstance(event, Said):
+        return [f"{event.host} {event.step} | {event.line}"]
+    return sentence(event).splitlines()

@@ -4,7 +4,8 @@ import sys
 import threading
 from typing import TextIO
 
-from deploy.report import Began, Ended, Event, Fact, Note
+from deploy.report import Began, Ended, Event, Note, Table
+from deploy.report.tables import table_lines
 
 
 class Plain:
@@ -35,8 +36,8 @@ def sentence(event: Event) -> str:
             return f"   {host}: {step} FAILED after {seconds:.1f} s\n      {indented}"
         case Note(text):
             return text
-        case Fact():
-            return ""
+        case Table():
+            return "\n".join(table_lines(event))
         case _:
             return ""
 

@@ -82,7 +82,7 @@ def test_a_rollback_of_static_alone_goes_to_the_static_release_before() -> None:
 
 
 def test_with_nothing_before_the_live_release_a_rollback_is_refused() -> None:
-    with pytest.raises(Refused, match="web1 has no release before"):
+    with pytest.raises(Refused, match="no release before the live one on web1"):
         rollback_target([WEB1], {"web1": web(A)}, "")
 
 

@@ -1,0 +1,33 @@
+"""The last words of a run that went well: what is live on each host now, and where to see it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from deploy.choice import Goal
+from deploy.findings import Findings
+from deploy.host import Host
+from deploy.plan import Plan
+from deploy.report import Event, Note, Table
+from deploy.steps import Phase
+
+
+def closing_words(
+    plan: Plan, goal: Goal, hosts: Sequence[Host], found: Mapping[str, Findings], seconds: float
+) -> Iterator[Event]:
+    """A table of the hosts that were switched, and one sentence. Nothing if none was."""
+    if not any(part.step.phase is Phase.COMMIT and part.step.undo for part in plan.parts):
+        yield Note(f"{plan.run.verb}: done in {seconds:.1f} s")
+        return
+    rows = tuple(_rows(goal, hosts, found))
+    yield Table("", ("host", "before", "live now", "address"), rows)
+    yield Note(f"{plan.run.verb}: {goal.id} is live on {len(rows)} hosts, after {seconds:.1f} s")
+
+
+def _rows(
+    goal: Goal, hosts: Sequence[Host], found: Mapping[str, Findings]
+) -> Iterator[tuple[str, ...]]:
+    for host in hosts:
+        static = "static" in host.roles and not {"web", "db"} & set(host.roles)
+        release = goal.static if static else goal.web
+        if release is not None:
+            before = found[host.name].tree("static" if static else "web").current or "-"
+            yield host.name, before, release.id, host.url or "-"
