@@ -35,6 +35,14 @@ def participants(stage: Stage, selected: Sequence[Host]) -> tuple[Host, ...]:
     return tuple(taking_part)
 
 
+def bystanders(stage: Stage, taking_part: Sequence[Host]) -> tuple[Host, ...]:
+    """Hosts with releases that take no part in a run, but know numbers that are taken."""
+    names = {host.name for host in taking_part}
+    return tuple(
+        host for host in stage.hosts if host.name not in names and RELEASED & set(host.roles)
+    )
+
+
 def _not_db(host: Host) -> tuple[str, ...]:
     return tuple(role for role in host.roles if role != "db")
 

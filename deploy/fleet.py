@@ -28,10 +28,20 @@ def words() -> str:
 
 
 class Fleet:
-    """Hosts that are reached. Everything here that waits does so for all hosts at once."""
+    """Hosts that are reached. Everything here that waits does so for all hosts at once.
 
-    def __init__(self, hosts: Sequence[Host], reached: Mapping[str, Reach], limit: int) -> None:
+    `witnesses` are hosts that take no part: they are looked at, and never changed.
+    """
+
+    def __init__(
+        self,
+        hosts: Sequence[Host],
+        witnesses: Sequence[Host],
+        reached: Mapping[str, Reach],
+        limit: int,
+    ) -> None:
         self.hosts = tuple(hosts)
+        self.witnesses = tuple(witnesses)
         self._reached = reached
         self._limit = limit
 
@@ -43,17 +53,21 @@ class Fleet:
         return self._reached[name].execute(action, on_line)
 
     def each(self, command: Callable[[Host], Command]) -> dict[str, Result]:
-        """The result of a command on every host."""
+        """The result of a command on every host that takes part."""
+        return self._ask(self.hosts, command)
 
+    def _ask(self, hosts: Sequence[Host], command: Callable[[Host], Command]) -> dict[str, Result]:
         def one(host: Host) -> Result:
             return self._reached[host.name].execute(command(host), _ignore)
 
-        return dict(zip(self._names(), in_parallel(self.hosts, one, self._limit), strict=True))
+        results = in_parallel(hosts, one, self._limit)
+        return {host.name: result for host, result in zip(hosts, results, strict=True)}
 
     def look(self, *, ask_served: bool = False) -> dict[str, Findings]:
         """What there is on every host, in one round trip each. Raises Refused if one cannot say."""
         found = {}
-        for name, result in self.each(lambda host: _look(host, ask_served)).items():
+        everyone = (*self.hosts, *self.witnesses)
+        for name, result in self._ask(everyone, lambda host: _look(host, ask_served)).items():
             if not result.ok:
                 raise Refused(f"{name} could not be looked at: {result.output.strip()[-500:]}")
             found[name] = understand(name, result.output.splitlines())
@@ -61,8 +75,7 @@ class Fleet:
 
     def stop(self) -> None:
         """End whatever runs on any host, and here."""
-        for reach in self._reached.values():
-            reach.stop()
+        in_parallel(tuple(self._reached.values()), lambda reach: reach.stop(), len(self._reached))
 
     @contextmanager
     def locked(self, run: Run) -> Iterator[None]:
@@ -95,26 +108,32 @@ class Fleet:
         except DeployError:
             return  # a host that is lost keeps its lock; it is free to break, as nobody holds it
 
-    def _names(self) -> tuple[str, ...]:
-        return tuple(host.name for host in self.hosts)
-
 
 @contextmanager
 def reached(
-    hosts: Sequence[Host], here: Reach, reach: ReachHost, limit: int, *, skip_bad: bool = False
+    hosts: Sequence[Host],
+    here: Reach,
+    reach: ReachHost,
+    limit: int,
+    *,
+    witnesses: Sequence[Host] = (),
+    skip_bad: bool = False,
 ) -> Iterator[Fleet]:
     """Reach all hosts at once. Raises Refused naming every host that cannot be reached.
 
-    With `skip_bad`, hosts that cannot be reached are left out instead, unless that is all.
+    A witness that cannot be reached is left out. With `skip_bad`, so are hosts, unless all are.
     """
-    links = {host.name: reach(host, words()) for host in hosts}
+    links = {host.name: reach(host, words()) for host in (*hosts, *witnesses)}
     try:
-        bad = open_all(tuple(links.values()))
+        failed = open_all(tuple(links.values()))
+        bad = {host.name: failed[host.name] for host in hosts if host.name in failed}
         if bad and (not skip_bad or len(bad) == len(hosts)):
             raise _unreachable(bad)
-        good = [host for host in hosts if host.name not in bad]
-        yield Fleet(good, {HERE: here, **{host.name: links[host.name] for host in good}}, limit)
+        good = [host for host in hosts if host.name not in failed]
+        seen = [host for host in witnesses if host.name not in failed]
+        yield Fleet(good, seen, {HERE: here, **links}, limit)
     finally:
+        here.stop()
         for link in links.values():
             link.close()
 

@@ -11,6 +11,7 @@ from deploy.choice import (
     NO_RELEASE,
     Found,
     Goal,
+    bystanders,
     live_release,
     new_release,
     newest_release,
@@ -100,13 +101,26 @@ def on_newest(asked: Asked, means: Means, flow: Flow, release: str = "") -> Outc
 
 
 @contextmanager
-def on_hosts(asked: Asked, means: Means, stage: Stage, hosts: Sequence[Host]) -> Iterator[Fleet]:
+def on_hosts(
+    asked: Asked,
+    means: Means,
+    stage: Stage,
+    hosts: Sequence[Host],
+    witnesses: Sequence[Host] = (),
+) -> Iterator[Fleet]:
     """Reach these hosts, or Refused; they are left when the block ends."""
-    skip_bad = asked.skip_bad_hosts
-    with reached(hosts, means.here, means.reach, stage.parallel, skip_bad=skip_bad) as fleet:
-        left = {host.name for host in hosts} - {host.name for host in fleet.hosts}
+    with reached(
+        hosts,
+        means.here,
+        means.reach,
+        stage.parallel,
+        witnesses=witnesses,
+        skip_bad=asked.skip_bad_hosts,
+    ) as fleet:
+        there = {host.name for host in (*fleet.hosts, *fleet.witnesses)}
+        left = [host.name for host in (*hosts, *witnesses) if host.name not in there]
         if left:
-            means.emit(Note(f"left out, because they cannot be reached: {', '.join(sorted(left))}"))
+            means.emit(Note(f"left out, because they cannot be reached: {', '.join(left)}"))
         yield fleet
 
 
@@ -116,19 +130,20 @@ def run_flow(asked: Asked, means: Means, stage: Stage, flow: Flow, choose: Choos
     if not hosts:
         raise Refused("none of the selected hosts has a role that holds releases")
     run = new_run(flow.verb, means.who)
-    with as_interrupts(), on_hosts(asked, means, stage, hosts) as fleet:
+    others = bystanders(stage, hosts)
+    with as_interrupts(), on_hosts(asked, means, stage, hosts, others) as fleet:
         found = fleet.look()
         must_be_fit(fleet.hosts, found)
         plan, goal = _planned(means, stage, flow, run, fleet, found, choose)
         if asked.dry:
-            for line in (*_heading(stage, goal, found), *plan.lines()):
+            for line in (*_heading(stage, goal, fleet.hosts, found), *plan.lines()):
                 means.emit(Note(line))
             return Outcome(goal.id)
-        must_consent(stage, asked, tuple(_heading(stage, goal, found)))
+        must_consent(stage, asked, tuple(_heading(stage, goal, fleet.hosts, found)))
         with fleet.locked(run):
             found = fleet.look()
             plan, goal = _planned(means, stage, flow, run, fleet, found, choose)
-            for line in _heading(stage, goal, found):
+            for line in _heading(stage, goal, fleet.hosts, found):
                 means.emit(Note(line))
             return _carried_out(plan, goal, fleet, means, found, stage.parallel)
 
@@ -181,11 +196,11 @@ def new_run(verb: str, who: str) -> Run:
     return Run(f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}", verb, who)
 
 
-def _heading(stage: Stage, goal: Goal, found: Found) -> Iterator[str]:
+def _heading(stage: Stage, goal: Goal, hosts: Sequence[Host], found: Found) -> Iterator[str]:
     if goal.source is not None:
         subject = f" {goal.source.subject}" if goal.source.subject else ""
         yield f"{stage.project.name} on {stage.name}: {goal.source.revision[:7]}{subject}"
     for kind, release in (("web", goal.web), ("static", goal.static)):
         if release is not None and release.id:
-            live = {said.tree(kind).current for said in found.values()} - {None}
+            live = {found[host.name].tree(kind).current for host in hosts} - {None}
             yield f"{kind}: {', '.join(sorted(map(str, live))) or 'nothing'} -> {release.id}"

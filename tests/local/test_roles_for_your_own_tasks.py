@@ -89,26 +89,27 @@ PYPROJECT = '[tool.deploy]\nname = "shop"\nsettings = "config.settings"\nstage =
 Fab = Callable[..., subprocess.CompletedProcess[str]]
 
 
-class Shell(paramiko.ServerInterface):
+class Shell(paramiko.ServerInterface):  # type: ignore[misc]  # Paramiko ships no types
     """A host: lets everybody in and runs what it is told with bash."""
 
     def __init__(self, env: dict[str, str]) -> None:
         self._env = env
 
-    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
-        return paramiko.AUTH_SUCCESSFUL
+    def check_auth_publickey(self, _username: str, _key: paramiko.PKey) -> int:
+        return int(paramiko.AUTH_SUCCESSFUL)
 
-    def get_allowed_auths(self, username: str) -> str:
+    def get_allowed_auths(self, _username: str) -> str:
         return "publickey"
 
-    def check_channel_request(self, kind: str, chanid: int) -> int:
-        return paramiko.OPEN_SUCCEEDED
+    def check_channel_request(self, _kind: str, _chanid: int) -> int:
+        return int(paramiko.OPEN_SUCCEEDED)
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         threading.Thread(target=self._run, args=(channel, command), daemon=True).start()
         return True
 
     def _run(self, channel: paramiko.Channel, command: bytes) -> None:
+        time.sleep(0.02)  # Paramiko says yes after this thread has begun; a no must not overtake it
         done = subprocess.Popen(
             ["bash", "-c", command],
             stdin=subprocess.DEVNULL,
