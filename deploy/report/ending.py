@@ -32,7 +32,7 @@ def ending(error: BaseException) -> Ending:
     if isinstance(error, DeployError):
         return Ending(error, error.exit_code)
     if isinstance(error, KeyboardInterrupt):
-        return Ending(Interrupted("stopped by Ctrl-C"), Interrupted.exit_code)
+        return Ending(Interrupted("stopped by Ctrl-C or a signal"), Interrupted.exit_code)
     if isinstance(error, ParseError):
         return Ending(Refused(in_our_words(str(error)), "fab --help TASK"), Refused.exit_code)
     if isinstance(error, UnexpectedExit):

@@ -71,7 +71,7 @@ def _gateway(name: str, address: str, ssh: Ssh, config: fabric.Config) -> Connec
         gateway=before,
         connect_timeout=ssh.connect_timeout,
     )
-    if target == address:
+    if target == address and not ssh.gateway:
         return False  # a pattern of the SSH configuration that also fits the gateway itself
     return _connection(f"{name} (gateway {target})", target, through, config)
 

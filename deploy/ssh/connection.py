@@ -45,7 +45,7 @@ class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric ships no ty
             _opening=threading.RLock(),
             _waiting_for="",
             _usual=dict(self.connect_kwargs),
-            _kinds=policy.kinds,
+            _policy=policy,
             _timeout=timeout,
         )
         self._set(connect_timeout=timeout)
@@ -92,8 +92,9 @@ class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric ships no ty
         if thread.is_alive() or failed:
             waiting_for = self._waiting_for
             self._abandon()
-            if thread.is_alive():
-                raise hanging(login, waiting_for)
+            # Paramiko's own time limits end in errors that say something else.
+            if thread.is_alive() or time.monotonic() > until:
+                raise hanging(login, waiting_for) from None
             raise explained(failed[0], login) from None
 
     def _try_often(self, until: float) -> None:
@@ -112,17 +113,17 @@ class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric ships no ty
             "banner_timeout": timeout,
             "auth_timeout": timeout,
             "channel_timeout": self._timeout,
-            "transport_factory": preferring(self._kinds),
+            "transport_factory": preferring(self._policy.kinds),
         }
         if self._identity_file:
             settings["pkey"] = load_identity(self._name, Path(self._identity_file))
             settings |= {"allow_agent": False, "look_for_keys": False}
         else:
             settings |= self._usual
+        self._set(_waiting_for="answer")
         if not self.gateway:
-            self._set(_waiting_for="answer")
             settings["sock"] = dial(self.host, self.port, timeout)
-        self._set(connect_kwargs=settings, _waiting_for="SSH greeting or login")
+        self._set(connect_kwargs=settings, _waiting_for="end of the SSH greeting and login")
         super().open()
 
     def _abandon(self) -> None:

@@ -14,6 +14,7 @@ from deploy.errors import DeployError
 from deploy.host import Host
 from deploy.report.ending import said
 from deploy.report.prefixed import ByThread
+from deploy.signals import as_interrupts
 from deploy.tasks.visit import LeftOut, Visit, visit
 
 TAIL = 10
@@ -55,7 +56,8 @@ def _all(visits: list[Visit], call: Call, asked: Asked) -> Failures:
             gate.release()
 
     streams = {_thread(visit): visit.out for visit in visits}
-    with _closed(visits), redirect_stdout(ByThread(streams, sys.stdout)):
+    usual = sys.stdout
+    with as_interrupts(), _closed(visits), redirect_stdout(ByThread(streams, usual)):
         threads = []
         for one in visits:
             gate.acquire()

@@ -55,8 +55,8 @@ def project(tmp_path: Path) -> Path:
     """A project beside a copy of the toolkit, which an installer may fill with its own files."""
     toolkit = tmp_path / "toolkit"
     toolkit.mkdir()
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, toolkit)
+    for file in (ROOT / "pyproject.toml", *ROOT.glob("*.md"), *ROOT.glob("LICENSE")):
+        shutil.copy(file, toolkit)
     shutil.copytree(
         ROOT / "deploy", toolkit / "deploy", ignore=shutil.ignore_patterns("__pycache__")
     )

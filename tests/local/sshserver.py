@@ -126,6 +126,13 @@ class Door(paramiko.ServerInterface):  # type: ignore[misc]  # Paramiko ships no
             channel.close()
 
 
+def _close_listener(listener: socket.socket) -> None:
+    """Closing alone leaves a thread that accepts, and with it the port, alive."""
+    with suppress(OSError):
+        listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+
+
 def _feed(channel: paramiko.Channel, stdin: Any) -> None:
     def send(data: bytes) -> None:
         stdin.write(data)
@@ -163,7 +170,7 @@ class SshServer:
 
     def close(self) -> None:
         """Break all connections and take no more."""
-        self._socket.close()
+        _close_listener(self._socket)
         self.drop()
         for silent in self._silent:
             silent.close()
@@ -219,7 +226,7 @@ class Proxy:
 
     def close(self) -> None:
         """Cut the line."""
-        self._socket.close()
+        _close_listener(self._socket)
         for one in self._sockets:
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)

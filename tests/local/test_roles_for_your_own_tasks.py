@@ -307,7 +307,8 @@ def test_json_has_an_object_for_each_line(fab: Fab) -> None:
     assert '"task": "name", "ok": true' in last
 
 
-def test_ctrl_c_ends_all_hosts_at_once(fab: Fab, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_all_hosts_at_once(fab: Fab, tmp_path: Path, number: int) -> None:
     assert fab("-H", "web1", "name").returncode == 0
     with subprocess.Popen(
         [FAB, "-R", "web", "waits"],
@@ -320,7 +321,7 @@ def test_ctrl_c_ends_all_hosts_at_once(fab: Fab, tmp_path: Path) -> None:
         begun = {running.stdout.readline(), running.stdout.readline()}
         assert begun == {"[web1] begun\n", "[web2] begun\n"}
         began = time.monotonic()
-        running.send_signal(signal.SIGINT)
+        running.send_signal(number)
         said = running.communicate(timeout=20)[1]
-    assert (running.returncode, said) == (130, "error: stopped by Ctrl-C\n")
+    assert (running.returncode, said) == (130, "error: stopped by Ctrl-C or a signal\n")
     assert time.monotonic() - began < 5
