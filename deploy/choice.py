@@ -14,25 +14,26 @@ RELEASED = frozenset({"web", "static", "db"})
 """The roles that hold releases."""
 
 
-def participants(stage: Stage, selected: Sequence[Host]) -> tuple[Host, ...]:
+def participants(
+    stage: Stage, selected: Sequence[Host], roles: Sequence[str] = ()
+) -> tuple[Host, ...]:
     """The hosts of a run: those selected, and the db primary if there are web hosts among them.
 
-    Each host keeps only the roles that it was selected for and that hold releases; of the hosts
-    of role db only the primary takes part.
+    Each host keeps only the roles that hold releases and that were asked for, none meaning all;
+    of the hosts of role db only the primary takes part.
     """
+    wanted = set(roles or RELEASED) & RELEASED
+    chosen = {host.name: wanted & set(host.roles) for host in selected}
     databases = stage.role("db")
-    primary = databases[0].name if databases else ""
-    chosen: dict[str, Host] = {host.name: host for host in selected}
-    if primary and any("web" in host.roles for host in selected) and primary not in chosen:
-        chosen[primary] = replace(databases[0], roles=("db",))
-    taking_part = []
-    for host in stage.hosts:
-        if host.name in chosen:
-            kept = chosen[host.name].roles if host.name == primary else _not_db(chosen[host.name])
-            roles = tuple(role for role in kept if role in RELEASED)
-            if roles:
-                taking_part.append(replace(host, roles=roles))
-    return tuple(taking_part)
+    for other in databases[1:]:
+        chosen.get(other.name, set()).discard("db")
+    if databases and any("web" in kept for kept in chosen.values()):
+        chosen.setdefault(databases[0].name, set()).add("db")
+    return tuple(
+        replace(host, roles=tuple(role for role in host.roles if role in chosen[host.name]))
+        for host in stage.hosts
+        if chosen.get(host.name)
+    )
 
 
 def bystanders(stage: Stage, taking_part: Sequence[Host]) -> tuple[Host, ...]:
@@ -41,10 +42,6 @@ def bystanders(stage: Stage, taking_part: Sequence[Host]) -> tuple[Host, ...]:
     return tuple(
         host for host in stage.hosts if host.name not in names and RELEASED & set(host.roles)
     )
-
-
-def _not_db(host: Host) -> tuple[str, ...]:
-    return tuple(role for role in host.roles if role != "db")
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,19 @@ class Findings:
     migrated: str = ""
     installed: Mapping[str, str] = field(default_factory=dict)
     lock: Lock | None = None
+    frozen: str = ""
+    runs: tuple[Entry, ...] = ()
+    marked_green: tuple[str, ...] = ()
     served: str | None = None
+
+    @property
+    def open_runs(self) -> tuple[Entry, ...]:
+        """Runs that began to switch here, and of which this host does not know the end."""
+        return tuple(entry for entry in self.runs if not entry.ended)
+
+    def slot_of(self, release: str) -> str:
+        """The slot that serves a release when it is live."""
+        return "green" if release in self.marked_green else "blue"
 
     @property
     def idle_slot(self) -> str:
@@ -108,6 +120,9 @@ def understand(host: str, lines: Iterable[str]) -> Findings:
         migrated=_last(said, "migrated"),
         installed=dict(value.split(" ", 1) for value in said.get("installed", ())),
         lock=_lock(_last(said, "lock")),
+        frozen=_last(said, "frozen"),
+        runs=journal,
+        marked_green=tuple(said.get("green", ())),
         served=_last(said, "served") or _last(said, "served-static") or None,
     )
 

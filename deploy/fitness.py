@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from deploy.errors import Refused
+from deploy.errors import Locked, Refused
 from deploy.findings import Findings
 from deploy.fleet import locked_by
 from deploy.host import Host
@@ -35,10 +35,18 @@ def must_be_fit(hosts: Sequence[Host], found: Mapping[str, Findings]) -> None:
 
 
 def must_be_free(host: Host, found: Findings) -> None:
-    """Raises Locked if somebody holds the host's lock, or left it behind."""
+    """Raises Locked if the host is frozen, locked, or in the middle of a run that was cut off."""
+    if found.frozen:
+        raise Locked(f"{host.name} is frozen: {found.frozen}; nothing was changed", "fab unlock")
     if found.lock is not None:
         state = "alive" if found.lock.alive else "gone"
         raise locked_by(host.name, f"lock {state} {found.lock.text}")
+    for entry in found.open_runs:
+        raise Locked(
+            f"{host.name} is in the middle of {entry.run.verb} {entry.run.id} by {entry.run.who},"
+            f" which was cut off; nothing was changed",
+            hint="fab recover",
+        )
 
 
 def _faults(host: Host, found: Findings) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """The hosts of a run while it lasts: reached all at once, looked at, locked, and left again."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
@@ -8,9 +9,10 @@ from deploy.command import Action, Command, OnLine, Result
 from deploy.errors import DeployError, Inconsistent, Locked, Refused
 from deploy.findings import Findings, understand
 from deploy.host import Host
+from deploy.journal import Run
+from deploy.parallel import in_parallel
 from deploy.reach import Reach, open_all
-from deploy.runner import in_parallel
-from deploy.steps import HERE, Run
+from deploy.steps import HERE
 
 LOOK_QUIET = 30.0
 """Seconds a host may take to describe itself."""
@@ -78,24 +80,26 @@ class Fleet:
         in_parallel(tuple(self._reached.values()), lambda reach: reach.stop(), len(self._reached))
 
     @contextmanager
-    def locked(self, run: Run) -> Iterator[None]:
+    def locked(self, run: Run, *, take_over: bool = False) -> Iterator[None]:
         """Hold the lock of every host; Locked, with nothing changed, if one is held already.
 
         Hosts are asked in the order of their names, so that two runs never wait for each other.
+        With `take_over`, the lock of a run that is gone is no obstacle.
         """
+        word = "take_over" if take_over else "take_lock"
         taken: list[Host] = []
         try:
             for host in sorted(self.hosts, key=lambda host: host.name):
-                self._take(host, run)
+                self._take(word, host, run)
                 taken.append(host)
             yield
         finally:
             for host in reversed(taken):
                 self._give(host)
 
-    def _take(self, host: Host, run: Run) -> None:
-        text = f"{run.id} {run.verb} by {run.who}"
-        take = Command(("take_lock", host.project.root, run.id, text))
+    def _take(self, word: str, host: Host, run: Run) -> None:
+        text = f"{run.id} {run.verb} by {run.who}, process {os.getpid()}"
+        take = Command((word, host.project.root, run.id, text))
         result = self._reached[host.name].execute_here(take)
         if result.exit_code == LOCKED:
             raise locked_by(host.name, result.output)
@@ -152,7 +156,7 @@ def locked_by(host: str, said: str) -> Locked:
         return Locked(f"{host} is locked, and the run is alive: {text}; nothing was changed")
     return Locked(
         f"{host} has the lock of a run that is gone: {text}; nothing was changed",
-        hint="fab status shows what is live; then fab unlock",
+        hint="fab recover",
     )
 
 

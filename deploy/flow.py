@@ -15,7 +15,8 @@ from deploy.steps.activate import activate, change_slot, check
 from deploy.steps.build import collect, export, wheels
 from deploy.steps.code import entry, install, push, seal
 from deploy.steps.db import migrate, migrate_now
-from deploy.steps.finish import prune, record
+from deploy.steps.finish import prune
+from deploy.steps.journal import begin, commit, decide
 from deploy.steps.server import apache, nginx
 from deploy.steps.slots import ask_again, refresh, warm
 from deploy.steps.static import collect_on_web, switch, sync
@@ -76,21 +77,25 @@ DEPLOY = Flow(
         apache,
         warm,
         # from here on things are switched
+        begin,
         switch,
         migrate,
         ask_again,
         activate,
+        decide,
         # the release is live
-        record,
+        commit,
         prune,
     ),
 )
 
 DEPLOY_STATIC = Flow(
-    "deploy-static", (export, collect, sync, nginx, switch, record, prune), roles=("static",)
+    "deploy-static",
+    (export, collect, sync, nginx, begin, switch, decide, commit, prune),
+    roles=("static",),
 )
 
-ROLLBACK = Flow("rollback", (warm, switch, activate, record))
+ROLLBACK = Flow("rollback", (warm, begin, switch, activate, decide, commit))
 
 # Parts of a deploy by themselves, for the tasks in groups.
 PUSH = Flow("code.push", (export, push), roles=("web",))

@@ -24,8 +24,9 @@ from deploy.errors import Refused
 from deploy.findings import Findings
 from deploy.fitness import must_be_fit
 from deploy.fleet import Fleet, ReachHost, reached
-from deploy.flow import DEPLOY, DEPLOY_STATIC, ROLLBACK, Flow
+from deploy.flow import DEPLOY, ROLLBACK, Flow
 from deploy.host import Host
+from deploy.journal import Run
 from deploy.outcome import Outcome
 from deploy.plan import Plan, make_plan
 from deploy.reach import Reach
@@ -35,7 +36,7 @@ from deploy.runner import StepsFailed, run_plan
 from deploy.signals import as_interrupts
 from deploy.source import resolve
 from deploy.stage import Stage
-from deploy.steps import HERE, Run, Target
+from deploy.steps import HERE, Target
 from deploy.verdict import verdict
 from deploy.workshop import Workshop
 
@@ -64,9 +65,14 @@ def deploy(asked: Asked, means: Means, revision: str = "", flow: Flow = DEPLOY) 
     stage = asked.load()
     source = resolve(asked.top, stage.project, revision, means.run_here)
 
-    def choose(_hosts: Sequence[Host], found: Found) -> Goal:
+    def choose(hosts: Sequence[Host], found: Found) -> Goal:
         release = new_release(source, found.values())
-        return Goal(release if flow is not DEPLOY_STATIC else None, release, source)
+        roles = {role for host in hosts for role in host.roles}
+        return Goal(
+            release if roles & {"web", "db"} else None,
+            release if "static" in roles else None,
+            source,
+        )
 
     return run_flow(asked, means, stage, flow, choose)
 
@@ -126,7 +132,7 @@ def on_hosts(
 
 def run_flow(asked: Asked, means: Means, stage: Stage, flow: Flow, choose: Choose) -> Outcome:
     """Run a flow from beginning to end, or with --dry only say what it would do."""
-    hosts = participants(stage, asked.select(stage, flow.roles))
+    hosts = participants(stage, asked.select(stage, flow.roles), asked.roles or flow.roles)
     if not hosts:
         raise Refused("none of the selected hosts has a role that holds releases")
     run = new_run(flow.verb, means.who)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from deploy.command import Action
 from deploy.flow import Flow
 from deploy.host import Host
-from deploy.steps import Phase, Run, Step, Target
+from deploy.journal import Run
+from deploy.steps import Phase, Step, Target
 
 
 @dataclass(frozen=True)

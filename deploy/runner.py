@@ -1,49 +1,60 @@
 """A plan is run: step by step, hosts in parallel, and taken back if the switch fails."""
 
-import queue
-import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TypeVar, cast
 
 from deploy.command import Action, OnLine, Result
 from deploy.errors import DeployError
+from deploy.parallel import in_parallel
 from deploy.plan import Part, Plan, Work
 from deploy.report import Began, Emit, Ended, Said
-from deploy.steps import Phase
+from deploy.signals import deferred
+from deploy.steps import Phase, Step
 
 Execute = Callable[[str, Action, OnLine], Result]
 """Runs an action on the host of that name. Raises DeployError when the host is lost."""
-Item = TypeVar("Item")
-Value = TypeVar("Value")
 LAST_LINES = 12
 """How much of what a failing command said is shown; the log has all of it."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A step that failed on a host, in the words of the command that failed."""
+    """A step that failed on a host, in the words of the command that failed.
+
+    `lost`: the host went away, so that nobody knows how far the step came.
+    """
 
     host: str
     step: str
     error: str
+    lost: bool = False
 
     def __str__(self) -> str:
         return f"{self.step} failed on {self.host}: {self.error}"
 
 
 class StepsFailed(Exception):
-    """A run cannot go on. `undone` tells whether every switched host is back, None if none was."""
+    """A run cannot go on.
+
+    `stuck` are hosts that could not be put back. If the run is `undecided`, the answer of the
+    host that decides was lost, and nothing was put back.
+    """
 
     def __init__(
-        self, part: Part, failures: Sequence[Failure], undone: bool | None, stuck: Sequence[Failure]
+        self,
+        part: Part,
+        failures: Sequence[Failure],
+        stuck: Sequence[Failure] = (),
+        *,
+        undecided: bool = False,
     ) -> None:
         super().__init__("; ".join(map(str, failures)))
         self.part = part
         self.failures = tuple(failures)
-        self.undone = undone
         self.stuck = tuple(stuck)
+        self.undecided = undecided
 
 
 def run_plan(
@@ -59,20 +70,22 @@ def run_plan(
     warnings: list[Failure] = []
     for part in plan.parts:
         if part.step.phase is Phase.FINISH:
-            runner.commit()
+            runner.forget()
         try:
-            failures = runner.do(part)
+            with deferred() if part.step.decides else nullcontext():
+                failures = runner.do(part)
         except BaseException:
             stop()
-            undone, stuck = runner.undo()
-            if undone is False:
-                raise StepsFailed(part, (), undone, stuck) from None
+            stuck = runner.undo()
+            if stuck:
+                raise StepsFailed(part, (), stuck) from None
             raise
         if failures and part.step.phase is Phase.FINISH:
             warnings += failures
+        elif failures and part.step.decides and any(failure.lost for failure in failures):
+            raise StepsFailed(part, failures, undecided=True)
         elif failures:
-            undone, stuck = runner.undo()
-            raise StepsFailed(part, failures, undone, stuck)
+            raise StepsFailed(part, failures, runner.undo())
     return tuple(warnings)
 
 
@@ -90,43 +103,48 @@ class _Runner:
         for wave in part.waves:
             if part.step.phase is Phase.COMMIT:
                 self._begun += [(part, work) for work in wave]
-            failures = self._each(part.step.name, wave, lambda work: work.actions)
+            failures = self._each(part.step, wave, lambda work: work.actions)
             if failures:
                 return failures
+            if part.step.decides:
+                self.forget()
         return []
 
-    def commit(self) -> None:
+    def forget(self) -> None:
         """The release is live and stays: nothing that comes after takes it back."""
         self._begun = []
 
-    def undo(self) -> tuple[bool | None, list[Failure]]:
-        """Take back every commit that was begun, last first; each host at least tries."""
+    def undo(self) -> list[Failure]:
+        """Take back every commit that was begun, last first; the hosts where that failed."""
         stuck: list[Failure] = []
         begun = [(part, work) for part, work in reversed(self._begun) if work.undo]
         self._begun = []
-        for name in dict.fromkeys(part.step.name for part, _ in begun):
-            works = [work for part, work in begun if part.step.name == name]
-            self._emit(Began(name, "put back what was live", _names(works), undoing=True))
-            stuck += self._each(name, works, lambda work: work.undo)
-        return (not stuck if begun else None), stuck
+        for step in dict.fromkeys(part.step for part, _ in begun):
+            # A host that is stuck keeps its open journal: that is how it is found again.
+            lost = {failure.host for failure in stuck}
+            works = [w for part, w in begun if part.step is step and w.host.name not in lost]
+            self._emit(Began(step.name, "put back what was live", _names(works), undoing=True))
+            stuck += self._each(step, works, lambda work: work.undo)
+        return stuck
 
     def _each(
-        self, step: str, works: Sequence[Work], actions: Callable[[Work], Sequence[Action]]
+        self, step: Step, works: Sequence[Work], actions: Callable[[Work], Sequence[Action]]
     ) -> list[Failure]:
         def one(work: Work) -> Failure | None:
-            return self._on_host(step, work.host.name, actions(work))
+            return self._on_host(step.name, work.host.name, actions(work))
 
-        return [failure for failure in in_parallel(works, one, self._limit) if failure]
+        results = in_parallel(works, one, self._limit)
+        return [failure for failure in results if failure]
 
     def _on_host(self, step: str, host: str, actions: Sequence[Action]) -> Failure | None:
-        began, sent, error = time.monotonic(), 0, ""
+        began, sent, error, lost = time.monotonic(), 0, "", False
         for action in actions:
             try:
                 result = self._execute(
                     host, action, lambda line: self._emit(Said(host, step, line))
                 )
-            except DeployError as lost:
-                error = lost.what
+            except DeployError as gone:
+                error, lost = gone.what, True
                 break
             sent += result.sent
             if not result.ok:
@@ -134,44 +152,13 @@ class _Runner:
                 break
         seconds = time.monotonic() - began
         self._emit(Ended(host, step, not error, seconds, error, sent))
-        return Failure(host, step, error) if error else None
+        return Failure(host, step, error, lost) if error else None
 
 
 def last_lines(result: Result) -> str:
     """The end of what a failing command said, or its exit code if it said nothing."""
     lines = [line for line in result.output.splitlines() if line.strip()]
     return "\n".join(lines[-LAST_LINES:]) or f"exit code {result.exit_code}, and no word"
-
-
-def in_parallel(items: Sequence[Item], work: Callable[[Item], Value], limit: int) -> list[Value]:
-    """`work` on every item, at most `limit` at once, in threads that cannot keep the process alive.
-
-    Waits for all of them, and stays interruptible while it waits. The first exception is raised
-    when all are done.
-    """
-    slots = threading.Semaphore(limit)
-    ended: queue.Queue[tuple[int, Value | None, BaseException | None]] = queue.Queue()
-
-    def one(index: int, item: Item) -> None:
-        with slots:
-            try:
-                ended.put((index, work(item), None))
-            except BaseException as error:  # handed to the waiting thread, which raises it
-                ended.put((index, None, error))
-
-    for index, item in enumerate(items):
-        threading.Thread(target=one, args=(index, item), daemon=True).start()
-    values: dict[int, Value] = {}
-    errors: dict[int, BaseException] = {}
-    for _ in items:
-        index, value, error = ended.get()
-        if error is not None:
-            errors[index] = error
-        else:
-            values[index] = cast("Value", value)
-    if errors:
-        raise errors[min(errors)]
-    return [values[index] for index in range(len(items))]
 
 
 def _names(works: Sequence[Work]) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ from importlib.resources import files
 
 from deploy.asked import Asked
 from deploy.command import Command
-from deploy.errors import Locked
 from deploy.flow import SETUP
 from deploy.host import Host
 from deploy.main import Means, on_hosts, on_hosts_alone
@@ -16,8 +15,6 @@ from deploy.report import Note
 from deploy.stage import Stage
 
 ROOT_FILES = ("prepare-host.sh", "deploy-root")
-BUSY = 73
-"""What break_lock says of a lock whose owner is alive."""
 
 
 def root_script(stage: Stage, hosts: Sequence[Host]) -> str:
@@ -54,19 +51,6 @@ def setup(asked: Asked, means: Means) -> Outcome:
         if result.output.strip():
             means.emit(Note(f"{name}: {result.output.strip()}"))
     return on_hosts_alone(asked, means, SETUP)
-
-
-def unlock(asked: Asked, means: Means) -> Outcome:
-    """Take away locks whose run is gone. Raises Locked, at the end, if one is alive."""
-    stage = asked.load()
-    with on_hosts(asked, means, stage, asked.select(stage)) as fleet:
-        said = fleet.each(lambda host: Command(("break_lock", host.project.root), changes=False))
-    for name, result in said.items():
-        means.emit(Note(f"{name}: {result.output.strip()}"))
-    busy = [name for name, result in said.items() if result.exit_code == BUSY]
-    if busy:
-        raise Locked(f"the run that holds {', '.join(busy)} is alive; it was left alone")
-    return Outcome()
 
 
 def _make_env(host: Host, secret: str) -> Command:

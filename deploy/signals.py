@@ -21,3 +21,20 @@ def as_interrupts() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def deferred() -> Iterator[None]:
+    """While the block lasts, Ctrl-C and the ending signals wait; then they raise all the same."""
+    came: list[int] = []
+    everything = (signal.SIGINT, *ENDING)
+    before = {
+        number: signal.signal(number, lambda one, _: came.append(one)) for number in everything
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if came:
+        raise KeyboardInterrupt

@@ -45,6 +45,10 @@ def host_facts(host: Host, found: Findings) -> dict[str, object]:
     if found.lock:
         state = "alive" if found.lock.alive else "its run is gone"
         facts["lock"] = f"{found.lock.text} ({state})"
+    elif found.open_runs:
+        facts["lock"] = f"{found.open_runs[0].run.id} was cut off: fab recover"
+    elif found.frozen:
+        facts["lock"] = f"frozen {found.frozen}"
     return facts
 
 

@@ -24,11 +24,14 @@ def verdict(
     live = _live(hosts, found)
     if isinstance(failed, KeyboardInterrupt):
         return Interrupted(f"stopped by you; {live}")
+    if failed.undecided:
+        causes = "\n".join(map(str, failed.failures))
+        return Inconsistent(f"{causes}\nnot known whether the run was decided", hint="fab recover")
     causes = "\n".join(map(str, failed.failures)) or "stopped by you"
     if failed.stuck:
         stuck = "\n".join(f"{failure.host}: {failure.error}" for failure in failed.stuck)
         return Inconsistent(
-            f"{causes}\nand not every host could be put back:\n{stuck}", hint="fab status"
+            f"{causes}\nand not every host could be put back:\n{stuck}", hint="fab recover"
         )
     if failed.part.step.name == migrate.name:
         return MigrationFailed(

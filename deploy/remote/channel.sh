@@ -14,7 +14,8 @@
 
 __gone=$2   # seconds
 __grace=$3  # tenths of a second from TERM to KILL
-__warden= __job_id=
+__warden=
+__job_id=
 exec 9<&0 </dev/null 2>/dev/null
 export LC_ALL=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 umask 022

@@ -44,15 +44,26 @@ fenced() {
   "$@"
 }
 
-# break_lock ROOT               Only a lock whose owner is gone.
-break_lock() {
-  local lock=$1/.deploy/lock
-  [ -e "$lock" ] || { echo "there was no lock"; return 0; }
-  # shellcheck disable=SC2094  # the file is only locked and removed, nothing is read from it
-  (
-    flock -n 7 || { look_lock "$1"; exit 73; }
-    [ "$lock" -ef "/proc/$BASHPID/fd/7" ] || exit 73
-    rm -f "$lock"
-    echo "removed the lock of a run that is gone"
-  ) 7<"$lock"
+# take_over ROOT TOKEN TEXT     Like take_lock, also where the run that owned the lock is gone. While
+# the old lock's flock is ours, nobody else can take it over; its owner cannot come back.
+take_over() {
+  local lock=$1/.deploy/lock dir=$1/.deploy token=$2
+  [ -e "$lock" ] || { take_lock "$@"; return; }
+  exec 7<"$lock"
+  if ! flock -n 7 || ! [ "$lock" -ef "/proc/$BASHPID/fd/7" ]; then
+    exec 7<&-
+    look_lock "$1"
+    return 73
+  fi
+  printf '%s\n' "$3" >"$dir/lock.$token" || { rm -f "$dir/lock.$token"; return 74; }
+  exec 8<"$dir/lock.$token"
+  flock -n 8
+  mv -fT "$dir/lock.$token" "$lock"
+  exec 7<&-
+}
+
+# freeze ROOT TEXT / thaw ROOT  Nobody may start a run here until it is lifted.
+freeze() { printf '%s\n' "$2" | replace_file "$1/.deploy/frozen"; }
+thaw() {
+  if [ -e "$1/.deploy/frozen" ]; then rm -f "$1/.deploy/frozen"; echo "lifted"; else echo "was not frozen"; fi
 }

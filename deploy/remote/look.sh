@@ -25,6 +25,7 @@ look() {
     if [ -e "$root/.deploy/installed-$dir" ]; then echo "installed $dir $(cat "$root/.deploy/installed-$dir")"; fi
   done
   if [ -e "$root/.deploy/journal" ]; then sed 's/^/journal /' "$root/.deploy/journal"; fi
+  if [ -e "$root/.deploy/frozen" ]; then echo "frozen $(head -n 1 "$root/.deploy/frozen")"; fi
   look_lock "$root"
 }
 
@@ -38,6 +39,7 @@ look_releases() {
   for dir in "$2"/[0-9]*/; do
     [ -d "$dir" ] || continue
     id=${dir%/}; id=${id##*/}
+    if [ -e "$dir/.slot-green" ]; then echo "green $id"; fi
     if [ -e "$dir/release.json" ]; then echo "$1 $id $(head -c 4096 "$dir/release.json")"
     else echo "$1 $id partial"; fi
   done

@@ -8,6 +8,13 @@ start_slot() {
   restart_in_slot "$@"
 }
 
+# ensure_slot ROOT NAME SLOT ID PROCESSES SECONDS   For a release that may be live in that slot: its
+# processes are waited for, and started anew only if the slot is another's or they do not come.
+ensure_slot() {
+  if [ "$(readlink "$1/slots/$3")" = "../releases/$4" ] && wait_slot "$@"; then return 0; fi
+  start_slot "$@"
+}
+
 # restart_in_slot ROOT NAME SLOT ID PROCESSES SECONDS   The same with new processes in any case.
 restart_in_slot() {
   local root=$1 name=$2 slot=$3 id=$4

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import fabric
+from paramiko import SSHException
 
 from deploy.ssh.dial import dial
 from deploy.ssh.failures import Login, closed_early, explained, hanging
@@ -92,8 +93,7 @@ class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric ships no ty
         if thread.is_alive() or failed:
             waiting_for = self._waiting_for
             self._abandon()
-            # Paramiko's own time limits end in errors that say something else.
-            if thread.is_alive() or time.monotonic() > until:
+            if thread.is_alive() or _ran_out(failed[0], until):
                 raise hanging(login, waiting_for) from None
             raise explained(failed[0], login) from None
 
@@ -134,3 +134,8 @@ class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric ships no ty
             half_open.close()
         if isinstance(self.gateway, Connection):
             self.gateway.close()
+
+
+def _ran_out(error: Exception, until: float) -> bool:
+    """Paramiko's own time limits end in errors that say something else."""
+    return isinstance(error, SSHException) and time.monotonic() > until

@@ -24,8 +24,6 @@ class StrictHostKeys(MissingHostKeyPolicy):  # type: ignore[misc]  # Paramiko sh
         self._host = host
         self._name = name
         self._port = port
-        self.passed = False
-        """Whether the host has shown a trusted key: what fails after that is the login."""
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -42,7 +40,6 @@ class StrictHostKeys(MissingHostKeyPolicy):  # type: ignore[misc]  # Paramiko sh
             )
         trusted = self._known.trusted(self._name, self._port)
         if any(entry.blob == key.asbytes() for entry in trusted):
-            self.passed = True
             return
         offered = f"{_short(key.get_name())} {fingerprint(key.asbytes())}"
         if not trusted:

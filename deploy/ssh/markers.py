@@ -29,7 +29,7 @@ class Markers:
             self._buffer = rest
             yield tuple(line[len(self._prefix) : _LONGEST].decode("ascii", "replace").split())
         keep = self._unsure()
-        if keep < len(self._buffer):
+        if keep:
             ready, self._buffer = self._buffer[:keep], self._buffer[keep:]
             yield ready
 

@@ -23,7 +23,7 @@ _OPTIONS = (
     "--no-times",
     "--no-devices",
     "--no-specials",
-    "--chmod=D755,Fu=rwX,Fgo=rX,F-s",
+    "--chmod=D755,Fu=rwX,Fgo=rX,Fug-s",
     "--protect-args",
 )
 

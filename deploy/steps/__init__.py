@@ -7,6 +7,7 @@ from enum import IntEnum
 from deploy.command import Action, Command
 from deploy.findings import Findings
 from deploy.host import Host
+from deploy.journal import Run
 from deploy.project import Project
 from deploy.release import Layout, Release
 from deploy.source import Source
@@ -26,15 +27,6 @@ class Phase(IntEnum):
     PREPARE = 1
     COMMIT = 2
     FINISH = 3
-
-
-@dataclass(frozen=True)
-class Run:
-    """One execution of a flow: its id, what was asked for, and by whom (`user@machine`)."""
-
-    id: str
-    verb: str
-    who: str
 
 
 @dataclass(frozen=True)
@@ -92,7 +84,8 @@ class Step:
     """A part of a flow: `build` says what to do on a host of one of `roles`.
 
     `undo` says how to take it back. A `rolling` step is done on one host first, and on the
-    others once that one is verified.
+    others once that one is verified. The step that `decides` settles the run: if its answer is
+    lost, nobody knows on which side of the decision the run is, and nothing may be undone.
     """
 
     name: str
@@ -102,6 +95,7 @@ class Step:
     phase: Phase = Phase.PREPARE
     undo: Build | None = None
     rolling: bool = False
+    decides: bool = False
 
     def serves(self, roles: Sequence[str]) -> bool:
         """Whether the step is for a host with these roles."""
@@ -115,6 +109,7 @@ def step(
     phase: Phase = Phase.PREPARE,
     undo: Build | None = None,
     rolling: bool = False,
+    decides: bool = False,
 ) -> Callable[[Build], Step]:
     """Make a Step of a function. The first line of its docstring is what people see."""
 
@@ -122,7 +117,7 @@ def step(
         says = (build.__doc__ or "").strip().splitlines()
         if not says:
             raise TypeError(f"step {name} needs a docstring: it is shown to people")
-        return Step(name, says[0], roles, build, phase, undo, rolling)
+        return Step(name, says[0], roles, build, phase, undo, rolling, decides)
 
     return wrap
 

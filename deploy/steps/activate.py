@@ -3,17 +3,23 @@
 from collections.abc import Iterator
 
 from deploy.command import Action
+from deploy.host import Host
 from deploy.steps import Phase, Target, step, word
 
 IN_A_ROW = 5
 """How many answers in a row must come from the new release."""
 
 
-def _verified(t: Target, release: str) -> Iterator[Action]:
-    if "web" in t.host.roles:
-        name = t.project.web.server_name or "localhost"
-        port = str(t.project.web.port)
-        yield word("ask", port, name, release, str(IN_A_ROW), t.project.web.health)
+def verified(host: Host, kind: str, release: str) -> Iterator[Action]:
+    """Ask the host, as a visitor would, whether it answers from that release."""
+    project = host.project
+    if kind == "static":
+        name = project.static.server_name or "localhost"
+        yield word("ask_static", str(project.static.port), name, release)
+    elif "web" in host.roles:
+        name = project.web.server_name or "localhost"
+        port = str(project.web.port)
+        yield word("ask", port, name, release, str(IN_A_ROW), project.web.health)
 
 
 def _back(t: Target) -> Iterator[Action]:
@@ -22,7 +28,7 @@ def _back(t: Target) -> Iterator[Action]:
         yield word("unswitch", t.layout.root)
     else:
         yield word("switch", t.layout.root, old)
-        yield from _verified(t, old)
+        yield from verified(t.host, "web", old)
 
 
 @step("web.activate", roles=("web", "db"), phase=Phase.COMMIT, undo=_back, rolling=True)
@@ -31,22 +37,22 @@ def activate(t: Target) -> Iterator[Action]:
     if "web" in t.host.roles:
         yield word("mark_slot", t.layout.root, t.code.id, t.found.idle_slot)
     yield word("switch", t.layout.root, t.code.id)
-    yield from _verified(t, t.code.id)
+    yield from verified(t.host, "web", t.code.id)
 
 
 def _back_to_slot(t: Target) -> Iterator[Action]:
     yield word("mark_slot", t.layout.root, t.code.id, t.found.live_slot)
-    yield from _verified(t, t.code.id)
+    yield from verified(t.host, "web", t.code.id)
 
 
 @step("web.change-slot", roles=("web",), phase=Phase.COMMIT, undo=_back_to_slot, rolling=True)
 def change_slot(t: Target) -> Iterator[Action]:
     """move visitors to the fresh processes of the same release"""
     yield word("mark_slot", t.layout.root, t.code.id, t.found.idle_slot)
-    yield from _verified(t, t.code.id)
+    yield from verified(t.host, "web", t.code.id)
 
 
 @step("apache.check", roles=("web",))
 def check(t: Target) -> Iterator[Action]:
     """ask the public site whether it answers from the live release"""
-    yield from _verified(t, t.code.id)
+    yield from verified(t.host, "web", t.code.id)

@@ -1,21 +1,11 @@
-"""After the release is live: what is written down, and what is cleared away."""
+"""After the release is live: what nothing can go back to any more is cleared away."""
 
 from collections.abc import Iterator
 
 from deploy.command import Action
 from deploy.findings import Tree
-from deploy.journal import Entry
 from deploy.release import Release, expired
 from deploy.steps import Phase, Target, step, word
-
-
-@step("record", roles=("web", "db", "static"), phase=Phase.FINISH)
-def record(t: Target) -> Iterator[Action]:
-    """write the release into the journal of the host"""
-    verb = "rollback" if t.run.verb == "rollback" else "deploy"
-    for kind, release in _made_live(t):
-        entry = Entry(t.run.id, verb, kind, release.id, t.run.who)
-        yield word("record", t.layout.root, entry.line())
 
 
 def _made_live(t: Target) -> Iterator[tuple[str, Release]]:

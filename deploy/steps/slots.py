@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from deploy.command import Action, Command
+from deploy.project import Project
 from deploy.steps import Phase, Target, step, word
 from deploy.webserver import SLOTS
 
@@ -12,19 +13,16 @@ def private_port(t: Target, slot: str) -> str:
     return str(t.project.web.private_ports[SLOTS.index(slot)])
 
 
-def start(t: Target, slot: str, release: str, how: str = "start_slot") -> Command:
-    """Load a release in a slot and wait until every process of it says so."""
-    web = t.project.web
-    return word(
-        how,
-        t.layout.root,
-        t.project.name,
-        slot,
-        release,
-        str(web.processes),
-        str(web.start_timeout + web.request_timeout),
-        quiet_limit=web.start_timeout + web.request_timeout + 30.0,
-    )
+def _in_slot(word_: str, project: Project, slot: str, release: str) -> Command:
+    web = project.web
+    seconds = web.start_timeout + web.request_timeout
+    words = (project.root, project.name, slot, release, str(web.processes), str(seconds))
+    return word(word_, *words, quiet_limit=2.0 * seconds + 30.0)
+
+
+def ensured(project: Project, slot: str, release: str) -> Command:
+    """See that a release, live or not, has its processes in its slot."""
+    return _in_slot("ensure_slot", project, slot, release)
 
 
 def pages(t: Target) -> tuple[str, ...]:
@@ -51,7 +49,7 @@ def schema_may_change(t: Target) -> bool:
 @step("web.warm", roles=("web",))
 def warm(t: Target) -> Iterator[Action]:
     """load the release in the idle slot, and ask it there"""
-    yield start(t, t.found.idle_slot, t.code.id)
+    yield _in_slot("start_slot", t.project, t.found.idle_slot, t.code.id)
     if not schema_may_change(t):
         yield from _asked(t)
 
@@ -59,7 +57,7 @@ def warm(t: Target) -> Iterator[Action]:
 @step("web.refresh", roles=("web",))
 def refresh(t: Target) -> Iterator[Action]:
     """load the live release anew in the idle slot, and ask it there"""
-    yield start(t, t.found.idle_slot, t.code.id, how="restart_in_slot")
+    yield _in_slot("restart_in_slot", t.project, t.found.idle_slot, t.code.id)
     yield from _asked(t)
 
 

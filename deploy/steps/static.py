@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from deploy.command import Action, Command, Upload
 from deploy.steps import Phase, Target, step, word
+from deploy.steps.activate import verified
 
 
 @step("static.collect", roles=("web",))
@@ -40,16 +41,11 @@ def _back(t: Target) -> Iterator[Action]:
         yield word("unswitch", t.layout.static)
     else:
         yield word("switch", t.layout.static, old)
-        yield _ask(t, old)
+        yield from verified(t.host, "static", old)
 
 
 @step("static.switch", roles=("static",), phase=Phase.COMMIT, undo=_back)
 def switch(t: Target) -> Iterator[Action]:
     """make the new static files the live ones, and ask the server for them"""
     yield word("switch", t.layout.static, t.files.id)
-    yield _ask(t, t.files.id)
-
-
-def _ask(t: Target, release: str) -> Command:
-    name = t.project.static.server_name or "localhost"
-    return word("ask_static", str(t.project.static.port), name, release)
+    yield from verified(t.host, "static", t.files.id)

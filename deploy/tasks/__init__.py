@@ -21,7 +21,9 @@ def namespace(
         show_status,
         show_releases,
         hosts.setup,
+        hosts.lock,
         hosts.unlock,
+        hosts.recover,
     )
     groups = {
         "code": (steps.code_push, steps.code_install),

@@ -1,7 +1,9 @@
-"""Hosts before the first release, and the lock of a run that is gone."""
+"""Hosts before the first release, hosts that are frozen, and hosts after a run was cut off."""
 
 import sys
 
+from deploy import freeze as freezing
+from deploy import recover as recovering
 from deploy import setup as preparing
 from deploy.outcome import Outcome
 from deploy.tasks.decorator import FleetContext, fleet_task
@@ -18,8 +20,22 @@ def setup(c: FleetContext, script: bool = False) -> Outcome:
         return preparing.setup(c.asked, world)
 
 
+@fleet_task(help={"reason": "Why, for whoever is stopped by it."})
+def lock(c: FleetContext, reason: str = "") -> Outcome:
+    """Freeze the hosts: no release begins there until unlock."""
+    with means(c.asked, "lock", logged=False) as world:
+        return freezing.freeze(c.asked, world, reason)
+
+
 @fleet_task()
 def unlock(c: FleetContext) -> Outcome:
-    """Take away the locks of a run that is gone; a run that is alive keeps its own."""
+    """Lift a freeze. The lock of a run is not touched: recover is for those."""
     with means(c.asked, "unlock", logged=False) as world:
-        return preparing.unlock(c.asked, world)
+        return freezing.thaw(c.asked, world)
+
+
+@fleet_task()
+def recover(c: FleetContext) -> Outcome:
+    """Bring all hosts to one release after a run that was cut off, from any machine."""
+    with means(c.asked, "recover") as world:
+        return recovering.recover(c.asked, world)

@@ -1,11 +1,13 @@
 """The fleet and the hosts in it: who may come in, what they may do as root, what is left behind."""
 
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from deploy.webserver import process_title
 from tests.sandbox import files
 from tests.sandbox.docker import docker, try_docker
 from tests.sandbox.fleet import down, status, up
@@ -16,8 +18,8 @@ pytestmark = pytest.mark.docker
 MACHINES = (Machine("web1", ("web",)), Machine("box1", ("static", "db")))
 SITES = "/etc/apache2/sites-available"
 DAEMONS = """
-WSGIDaemonProcess {0} display-name=%{{GROUP}} processes=2
-WSGIImportScript /srv/app.wsgi process-group={0} application-group=%{{GLOBAL}}
+WSGIDaemonProcess {name}-{slot} display-name={title} processes=2
+WSGIImportScript /srv/app.wsgi process-group={name}-{slot} application-group=%{{GLOBAL}}
 """
 
 
@@ -57,8 +59,25 @@ def install(fleet: Fleet, site: str, text: str) -> tuple[str, str]:
     return body, code.strip()
 
 
-def daemons(fleet: Fleet, group: str) -> set[str]:
-    return set(on(fleet, "web1", rf"pgrep -f '^\(wsgi:{group}\)'")[1].split())
+def daemons(fleet: Fleet, slots: tuple[tuple[str, str], ...]) -> dict[str, set[str]]:
+    """The ids of each slot's processes, as soon as every slot has its two."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        lines = on(fleet, "web1", "ps -e -o pid= -o args= | awk '{print $2, $1}'")[1].splitlines()
+        found = {process_title(*slot): set[str]() for slot in slots}
+        for name, number in (line.split() for line in lines):
+            found.get(name, set()).add(number)
+        if all(len(numbers) == 2 for numbers in found.values()):
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"not two processes in every slot: {found}")
+
+
+def wait_until(true: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 10
+    while not true() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return true()
 
 
 def test_the_fleets_key_opens_the_door(fleet: Fleet) -> None:
@@ -163,20 +182,20 @@ def test_a_link_in_the_sites_directory_never_leads_root_elsewhere(fleet: Fleet) 
     assert on(fleet, "web1", line)[0]
 
 
-def test_restarting_a_slot_leaves_the_other_and_the_sites_with_longer_names(fleet: Fleet) -> None:
+def test_restarting_a_slot_leaves_the_other_and_sites_with_longer_names(fleet: Fleet) -> None:
     assert on(fleet, "web1", "echo 'def application(e, s): pass' >/srv/app.wsgi")[0]
-    groups = ("shop-blue", "shop-green", "shop-2-blue", "shop-blue-blue")
-    text = "".join(DAEMONS.format(group) for group in groups)
+    slots = (("shop", "blue"), ("shop", "green"), ("shop-2", "blue"), ("shop-blue", "blue"))
+    text = "".join(
+        DAEMONS.format(name=name, slot=slot, title=process_title(name, slot))
+        for name, slot in slots
+    )
     assert install(fleet, "shop", text)[1] == "0"
-    before = {group: daemons(fleet, group) for group in groups}
-    assert [len(before[group]) for group in groups] == [2, 2, 2, 2]
-    assert on(fleet, "web1", "deploy-root restart-slot shop blue && sleep 1.5")[0]
-    after = {group: daemons(fleet, group) for group in groups}
-    assert len(after["shop-blue"]) == 2
-    assert not after["shop-blue"] & before["shop-blue"]
-    assert {group: after[group] for group in groups[1:]} == {
-        group: before[group] for group in groups[1:]
-    }
+    before = daemons(fleet, slots)
+    assert on(fleet, "web1", "deploy-root restart-slot shop blue")[0]
+    gone, *kept = (process_title(*slot) for slot in slots)
+    assert wait_until(lambda: not daemons(fleet, slots)[gone] & before[gone])
+    after = daemons(fleet, slots)
+    assert [after[each] for each in kept] == [before[each] for each in kept]
 
 
 def test_restarting_a_slot_that_has_no_processes_is_no_failure(fleet: Fleet) -> None:
@@ -224,6 +243,11 @@ def test_a_port_that_another_program_holds_is_refused_before_anything_changes(fl
     )
 
 
+def test_a_port_of_apaches_own_is_not_taken(fleet: Fleet) -> None:
+    assert install(fleet, "own", "Listen 127.0.0.1:8197\n")[1] == "0"
+    assert install(fleet, "own", "# again\nListen 127.0.0.1:8197\n")[1] == "0"
+
+
 def test_an_apache_that_dies_of_a_configuration_is_back_with_the_old_one(fleet: Fleet) -> None:
     # No configuration test notices an address that this host does not have.
     said, code = install(fleet, "fatal", "Listen 203.0.113.9:8198\n")
@@ -251,14 +275,16 @@ def test_nginx_serves_what_is_installed_and_keeps_it_when_the_next_is_broken(fle
     assert on(fleet, "box1", line, stdin=good)[1].endswith("code 0\n")
     assert on(fleet, "box1", "curl -s http://127.0.0.1/")[1] == "yes"
     assert on(fleet, "box1", line, stdin="server { listen; }\n")[1].endswith("code 65\n")
-    assert on(fleet, "box1", "nginx -s reload && sleep 0.3; curl -s http://127.0.0.1/")[1] == "yes"
+    assert (
+        on(fleet, "box1", "nginx -s reload 2>&-; sleep 0.3; curl -s http://127.0.0.1/")[1] == "yes"
+    )
 
 
-def test_a_port_that_nginx_cannot_have_brings_the_old_configuration_back(fleet: Fleet) -> None:
+def test_a_port_that_nginx_cannot_have_is_refused_before_anything_changes(fleet: Fleet) -> None:
     line = "deploy-root nginx other 2>&1; echo code $?"
-    said = on(fleet, "box1", line, stdin="server { listen 127.0.0.1:22; }\n")[1]
+    said = on(fleet, "box1", line, stdin="server {\n listen 127.0.0.1:5432;\n}\n")[1]
+    assert said.startswith("deploy-root: port 5432 is in use by another program")
     assert said.endswith("code 65\n")
-    assert "nginx did not come back" in said
     assert on(fleet, "box1", "find /etc/nginx -name '*other*'")[1] == ""
 
 

@@ -61,7 +61,7 @@ def test_exit_codes_and_output_come_back(local: Local) -> None:
 
 
 def test_a_word_runs_in_the_shell_and_a_pipeline_fails_with_its_first_part(local: Local) -> None:
-    link = local("fails() { false | true; }\nhello() { echo \"hello $1\"; }")
+    link = local('fails() { false | true; }\nhello() { echo "hello $1"; }')
     assert link.execute(Command(("fails",)), lambda _: None).exit_code == 1
     assert link.execute(Command(("hello", "a b")), lambda _: None).output == "hello a b\n"
 
@@ -89,7 +89,7 @@ def test_every_command_starts_fresh_at_home(local: Local) -> None:
 
 
 def test_directory_environment_and_quoting_arrive(local: Local) -> None:
-    odd = "a'b \"c\" $HOME `id` \\ * \n é -x"
+    odd = 'a\'b "c" $HOME `id` \\ * \n é -x'
     command = Command(("printf", "%s|%s", odd, ""), cwd="/tmp", env=(("A", odd),))
     link = local()
     assert link.execute(command, lambda _: None).output == f"{odd}|"
@@ -283,9 +283,7 @@ def test_a_word_can_open_a_descriptor_that_all_later_commands_hold(local: Local)
     assert run(link, free).ok
 
 
-def test_the_lock_is_free_once_the_loop_and_its_jobs_are_gone(
-    tmp_path: Path, local: Local
-) -> None:
+def test_the_lock_is_free_once_the_loop_and_its_jobs_are_gone(tmp_path: Path, local: Local) -> None:
     link, other = local('take() { exec 8>"$1"; flock -n 8; }'), local(name="other")
     lock = str(tmp_path / "lock")
     assert link.execute_here(Command(("take", lock))).ok
@@ -306,3 +304,12 @@ def test_a_step_costs_a_few_milliseconds(local: Local) -> None:
     for _ in range(50):
         link.execute(Command(("nothing",)), lambda _: None)
     assert (time.monotonic() - began) / 50 < 0.05
+
+
+def test_lines_come_while_the_command_still_runs(local: Local) -> None:
+    times: list[float] = []
+    result = local().execute(
+        bash("echo one; sleep 0.6; echo two"), lambda _: times.append(time.monotonic())
+    )
+    assert result.ok
+    assert times[1] - times[0] > 0.4

@@ -201,9 +201,7 @@ def test_logins_that_are_always_dropped_are_refused(machine: Machines) -> None:
     assert "closes connections before the login" in refusal(web.host).what
 
 
-def test_the_ssh_configuration_is_honoured(
-    machine: Machines, reach: Reach, tmp_path: Path
-) -> None:
+def test_the_ssh_configuration_is_honoured(machine: Machines, reach: Reach, tmp_path: Path) -> None:
     web = machine("web1")
     config = tmp_path / "config"
     config.write_text(
@@ -284,10 +282,8 @@ def test_a_silent_network_is_noticed(machine: Machines, reach: Reach, proxy: Pro
     line = proxy(web.server.port)
     link = reach(trusting(web, line, 5.0), "", Times(beat=0.2, dead=1.0, gone=60, grace=0.5))
     began = time.monotonic()
-    with pytest.raises(LinkLost, match="web1: hangs: .*during: bash -c"):
-        link.execute(
-            Command(("bash", "-c", "echo up; sleep 300")), lambda _: line.silence()
-        )
+    with pytest.raises(LinkLost, match=r"web1: hangs: .*during: bash -c"):
+        link.execute(Command(("bash", "-c", "echo up; sleep 300")), lambda _: line.silence())
     assert 1 < time.monotonic() - began < 4
 
 

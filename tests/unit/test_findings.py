@@ -21,8 +21,13 @@ process green 4711 loaded {B}
 live-slot green
 migrated m2
 installed apache 0123
-journal commit r1 deploy web {A} ann@desk
-journal commit r2 deploy web {B} ann@desk
+green {B}
+frozen by ann@desk: audit
+journal begin r1 deploy ann@desk web1 web1 web=->{A}
+journal commit r1
+journal begin r2 deploy ann@desk web1 web1 web={A}>{B}
+journal commit r2
+journal begin r3 deploy ann@desk web1 web1 web={B}>000005-eeeeeee
 lock alive r3 deploy by ann@desk
 served {B}
 """.splitlines()
@@ -43,6 +48,9 @@ def test_everything_that_a_host_says_is_understood() -> None:
     assert found.lock is not None
     assert found.lock.alive
     assert found.served == B
+    assert found.frozen == "by ann@desk: audit"
+    assert (found.slot_of(A), found.slot_of(B)) == ("blue", "green")
+    assert [entry.run.id for entry in found.open_runs] == ["r3"]
 
 
 def test_a_release_whose_mark_is_torn_is_not_complete() -> None:

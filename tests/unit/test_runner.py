@@ -8,10 +8,12 @@ import pytest
 from deploy.command import Action, Command, OnLine, Result
 from deploy.errors import DeployError
 from deploy.host import Host
+from deploy.journal import Run
+from deploy.parallel import in_parallel
 from deploy.plan import Part, Plan, Work
 from deploy.report import Event
-from deploy.runner import StepsFailed, in_parallel, run_plan
-from deploy.steps import Phase, Run, Step
+from deploy.runner import StepsFailed, run_plan
+from deploy.steps import Phase, Step
 
 RUN = Run("r1", "deploy", "ann@desk")
 
@@ -69,7 +71,7 @@ def test_a_failure_while_preparing_stops_before_anything_is_switched() -> None:
     with pytest.raises(StepsFailed) as failed:
         run(hosts, part("a", Phase.PREPARE, ["w1", "w2"]), part("b", Phase.COMMIT, ["w1"]))
     assert hosts.names() == ["a", "a"]
-    assert failed.value.undone is None
+    assert not failed.value.stuck
     assert [(f.host, f.step, f.error) for f in failed.value.failures] == [("w2", "a", "it\nbroke")]
 
 
@@ -78,7 +80,7 @@ def test_a_failure_after_the_switch_takes_every_host_back_in_reverse() -> None:
     with pytest.raises(StepsFailed) as failed:
         run(hosts, part("a", Phase.COMMIT, ["w1", "w2"]), part("b", Phase.COMMIT, ["w1", "w2"]))
     assert hosts.names() == ["a", "a", "b", "b", "unb", "unb", "una", "una"]
-    assert failed.value.undone is True
+    assert not failed.value.stuck
 
 
 def test_a_rolling_step_tries_one_host_first_and_spares_the_others_if_it_fails() -> None:
@@ -92,7 +94,6 @@ def test_a_host_that_cannot_be_put_back_is_named_and_the_others_are_still_tried(
     hosts = Hosts({("w1", "b"), ("w2", "unb!")})
     with pytest.raises(StepsFailed) as failed:
         run(hosts, part("b", Phase.COMMIT, ["w1", "w2"]))
-    assert failed.value.undone is False
     assert [stuck.host for stuck in failed.value.stuck] == ["w2"]
     assert ("w1", "unb") in hosts.ran
 
@@ -107,7 +108,7 @@ def test_a_failure_after_the_release_is_live_is_only_a_warning() -> None:
 def test_ctrl_c_stops_the_hosts_first_and_then_puts_them_back() -> None:
     order: list[str] = []
 
-    def execute(host: str, action: Action, _on_line: OnLine) -> Result:
+    def execute(_host: str, action: Action, _on_line: OnLine) -> Result:
         order.append(action.shell())
         if action.shell() == "b":
             raise KeyboardInterrupt
@@ -122,7 +123,7 @@ def test_ctrl_c_stops_the_hosts_first_and_then_puts_them_back() -> None:
 def test_ctrl_c_while_tidying_up_leaves_the_new_release_live() -> None:
     order: list[str] = []
 
-    def execute(host: str, action: Action, _on_line: OnLine) -> Result:
+    def execute(_host: str, action: Action, _on_line: OnLine) -> Result:
         order.append(action.shell())
         if action.shell() == "tidy":
             raise KeyboardInterrupt

@@ -1,0 +1,43 @@
+"""Keeping everybody from releasing for a while, with a reason, and lifting that again."""
+
+from deploy.asked import Asked
+from deploy.command import Command
+from deploy.errors import Locked, PrepareFailed, Refused
+from deploy.findings import Findings
+from deploy.main import Means, on_hosts
+from deploy.outcome import Outcome
+from deploy.report import Note
+
+
+def freeze(asked: Asked, means: Means, reason: str) -> Outcome:
+    """No run may begin on the selected hosts until `unlock`; status and the refusal say why."""
+    if not reason.strip() or not reason.isprintable():
+        raise Refused("a reason is needed, in one line: whoever is stopped by this wants to know")
+    return _everywhere(asked, means, "freeze", f"by {means.who}: {reason}")
+
+
+def thaw(asked: Asked, means: Means) -> Outcome:
+    """Lift the freeze. Raises Locked if what stands in the way is a run: only recover ends that."""
+    stage = asked.load()
+    with on_hosts(asked, means, stage, asked.select(stage)) as fleet:
+        found = fleet.look()
+    outcome = _everywhere(asked, means, "thaw")
+    held = sorted(name for name, said in found.items() if _is_held(said))
+    if held:
+        raise Locked(f"a run still stands on {', '.join(held)}", hint="fab status, fab recover")
+    return outcome
+
+
+def _is_held(found: Findings) -> bool:
+    return found.lock is not None or bool(found.open_runs)
+
+
+def _everywhere(asked: Asked, means: Means, word: str, *more: str) -> Outcome:
+    stage = asked.load()
+    with on_hosts(asked, means, stage, asked.select(stage)) as fleet:
+        said = fleet.each(lambda host: Command((word, host.project.root, *more), changes=False))
+    for name, result in said.items():
+        if not result.ok:
+            raise PrepareFailed(f"{name}: {result.output.strip()}")
+        means.emit(Note(f"{name}: {result.output.strip() or 'frozen'}"))
+    return Outcome()

@@ -1,0 +1,144 @@
+"""After a run that was cut off: every host is brought to one release, whichever the run decided.
+
+A run that was not decided did not happen: each of its hosts goes back to what it had before. One
+that was decided is finished. Both can be done from any machine, killed, and done again, since all
+that it takes lies on the hosts: the journal says what was begun, both releases are complete there.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from deploy.asked import Asked
+from deploy.choice import RELEASED, participants
+from deploy.command import Action
+from deploy.errors import Inconsistent, Refused
+from deploy.findings import Findings
+from deploy.fleet import Fleet, locked_by
+from deploy.host import Host
+from deploy.journal import Change, Entry
+from deploy.main import Means, new_run, on_hosts
+from deploy.outcome import Outcome
+from deploy.plan import Part, Plan, Work
+from deploy.release import Layout
+from deploy.report import Emit, Note
+from deploy.runner import StepsFailed, run_plan
+from deploy.signals import as_interrupts
+from deploy.steps import Phase, Step, word
+from deploy.steps.activate import verified
+from deploy.steps.slots import ensured
+
+Found = Mapping[str, Findings]
+FINISH = Step("recover.finish", "finish what was decided", (), lambda _: (), Phase.COMMIT)
+RESTORE = Step("recover.restore", "take back what was not decided", (), lambda _: (), Phase.COMMIT)
+
+
+def recover(asked: Asked, means: Means) -> Outcome:
+    """Bring every host of the stage out of a run that was cut off, and say what is live.
+
+    Raises Locked while a run is alive, Inconsistent if a host cannot be reached or brought back.
+    """
+    stage = asked.load()
+    hosts = participants(stage, [host for host in stage.hosts if RELEASED & set(host.roles)])
+    run = new_run("recover", means.who)
+    try:
+        with as_interrupts(), on_hosts(asked, means, stage, hosts) as fleet:
+            found = fleet.look()
+            if not _unfinished(fleet.hosts, found):
+                return _closing(fleet.hosts, found, means.emit, "nothing was cut off")
+            with fleet.locked(run, take_over=True):
+                _settle(run.id, fleet, means.emit, stage.parallel)
+                return _closing(fleet.hosts, fleet.look(), means.emit, "recovered")
+    except Refused as refused:
+        raise Inconsistent(
+            f"not recovered: {refused.what}", "mend that, then: fab recover"
+        ) from None
+
+
+def _unfinished(hosts: Sequence[Host], found: Found) -> bool:
+    """Whether a lock or an open run was left anywhere. Raises Locked if its owner is alive."""
+    for host in hosts:
+        lock = found[host.name].lock
+        if lock and lock.alive:
+            raise locked_by(host.name, f"lock alive {lock.text}")
+    return any(found[host.name].lock or found[host.name].open_runs for host in hosts)
+
+
+def _settle(run_id: str, fleet: Fleet, emit: Emit, limit: int) -> None:
+    # Only now, under the locks, does what is read stay true.
+    found = fleet.look()
+    parts = tuple(recovery(fleet.hosts, found, emit))
+    plan = Plan(new_run("recover", run_id), parts)
+    try:
+        run_plan(plan, fleet.execute, fleet.stop, emit, limit)
+    except StepsFailed as failed:
+        causes = "\n".join(map(str, failed.failures))
+        raise Inconsistent(f"not recovered:\n{causes}", "mend that, then: fab recover") from None
+
+
+def recovery(hosts: Sequence[Host], found: Found, emit: Emit) -> Iterator[Part]:
+    """What has to be done on which hosts; `emit` is told how each run was decided."""
+    entries = {entry.run.id: entry for host in hosts for entry in found[host.name].open_runs}
+    for run_id, entry in entries.items():
+        gone = sorted(set(entry.hosts) - {host.name for host in hosts})
+        if gone:
+            emit(Note(f"hosts of {run_id} that are not in the inventory: {', '.join(gone)}"))
+        decided = was_decided(run_id, hosts, found)
+        what = "was decided: finished" if decided else "was not decided: taken back"
+        emit(Note(f"{entry.run.verb} {run_id} by {entry.run.who} {what}"))
+        works = tuple(
+            Work(host, tuple(_settled(host, found[host.name], mine, decided=decided)))
+            for host in hosts
+            for mine in found[host.name].open_runs
+            if mine.run.id == run_id
+        )
+        yield Part(FINISH if decided else RESTORE, works)
+
+
+def was_decided(run_id: str, hosts: Sequence[Host], found: Found) -> bool:
+    """Whether some host knows that the run was committed, and none that it was aborted.
+
+    The commit is written on the decider before any other host, and only when every host was
+    switched and verified; an abort is never written after a commit.
+    """
+    ends = {
+        entry.ended for host in hosts for entry in found[host.name].runs if entry.run.id == run_id
+    }
+    return "commit" in ends and "abort" not in ends
+
+
+def _settled(host: Host, found: Findings, entry: Entry, *, decided: bool) -> Iterator[Action]:
+    layout = Layout(host.project.root)
+    for kind, change in entry.changes.items():
+        release = change.after if decided else change.before
+        base = layout.static if kind == "static" else layout.root
+        yield from _served(host, found, kind, base, release, change)
+    yield word("record", layout.root, f"{'commit' if decided else 'abort'} {entry.run.id}")
+
+
+def _served(
+    host: Host, found: Findings, kind: str, base: str, release: str | None, change: Change
+) -> Iterator[Action]:
+    if release is None:
+        yield word("unswitch", base)
+        return
+    if release not in found.tree(kind).complete:
+        raise Inconsistent(
+            f"{host.name}: release {release} is gone, and {change.after} was not decided",
+            hint="put the release back from another host, then: fab recover",
+        )
+    if kind == "web" and "web" in host.roles:
+        yield ensured(host.project, found.slot_of(release), release)
+    yield word("switch", base, release)
+    yield from verified(host, kind, release)
+
+
+def _closing(hosts: Sequence[Host], found: Found, emit: Emit, what: str) -> Outcome:
+    live: dict[str, set[str]] = {}
+    for host in hosts:
+        for kind, roles in (("web", {"web", "db"}), ("static", {"static"})):
+            if roles & set(host.roles):
+                live.setdefault(kind, set()).add(found[host.name].tree(kind).current or "nothing")
+    said = "; ".join(f"{kind}: {', '.join(sorted(names))}" for kind, names in live.items())
+    if any(len(names) > 1 for names in live.values()):
+        raise Inconsistent(f"{what}, but hosts differ ({said})", hint="fab rollback --to ID")
+    emit(Note(f"{what}; {said}"))
+    return Outcome(next(iter(live.get("web") or live.get("static") or ()), None))

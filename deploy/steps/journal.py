@@ -1,0 +1,44 @@
+"""What the hosts write down: begun before the first switch, decided on one host, then on all."""
+
+from collections.abc import Iterator
+
+from deploy.command import Action
+from deploy.journal import Change, Entry
+from deploy.steps import Phase, Target, step, word
+
+EVERYWHERE = ("web", "db", "static")
+
+
+def entry(t: Target) -> Entry:
+    """The run as this host is to remember it."""
+    names = tuple(host.name for host, _ in t.fleet)
+    changes = {}
+    if t.web is not None and {"web", "db"} & set(t.host.roles):
+        changes["web"] = Change(t.found.web.current, t.web.id)
+    if t.static is not None and "static" in t.host.roles:
+        changes["static"] = Change(t.found.static.current, t.static.id)
+    return Entry(t.run, min(names), names, changes)
+
+
+def _abort(t: Target) -> Iterator[Action]:
+    yield word("record", t.layout.root, f"abort {t.run.id}")
+
+
+@step("journal.begin", roles=EVERYWHERE, phase=Phase.COMMIT, undo=_abort)
+def begin(t: Target) -> Iterator[Action]:
+    """write down what is going to change, before anything does"""
+    yield word("record", t.layout.root, entry(t).line())
+
+
+@step("journal.decide", roles=EVERYWHERE, phase=Phase.COMMIT, decides=True)
+def decide(t: Target) -> Iterator[Action]:
+    """decide, on one host: from here on the release stays"""
+    if t.host.name == entry(t).decider:
+        yield word("record", t.layout.root, f"commit {t.run.id}")
+
+
+@step("journal.commit", roles=EVERYWHERE, phase=Phase.FINISH)
+def commit(t: Target) -> Iterator[Action]:
+    """write the decision down on the other hosts"""
+    if t.host.name != entry(t).decider:
+        yield word("record", t.layout.root, f"commit {t.run.id}")
