@@ -51,10 +51,6 @@ class DeployFab(Fab):  # type: ignore[misc]  # Fabric ships no types
             self.parse_cleanup()
             self.update_config()
             self.execute()
-        except BrokenPipeError:
-            # Whoever read our output has gone; Python would complain of it once more at its end.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            code = 1
         except (Exception, KeyboardInterrupt) as error:
             code = self._end(error)
         else:
@@ -131,6 +127,10 @@ class DeployFab(Fab):  # type: ignore[misc]  # Fabric ships no types
         task, seconds = None, 0.0
         if isinstance(error, TaskEnded) and error.__cause__:
             task, seconds, error = error.task, error.seconds, error.__cause__
+        if isinstance(error, BrokenPipeError):
+            # Whoever read our output has gone; Python would complain of it once more at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
         if isinstance(error, Exit) and not error.message:
             return int(error.code)
         end = ending(_known(error))

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from deploy.journal import Entry, history, parse
+from deploy.journal import Entry, committed, history, parse
 from deploy.release import ID, Release, as_of, previous
 
 
@@ -17,6 +17,7 @@ class Tree:
     complete: Mapping[str, Release] = field(default_factory=dict)
     partial: tuple[str, ...] = ()
     history: tuple[str, ...] = ()
+    committed: tuple[str, ...] = ()
 
     @property
     def previous(self) -> str | None:
@@ -25,12 +26,12 @@ class Tree:
 
     def as_of(self, number: int) -> str | None:
         """The newest release here that is not newer than release `number`."""
-        return as_of(number, self.history, self.complete)
+        return as_of(number, {*self.committed, *self.history}, self.complete)
 
     @property
     def known(self) -> tuple[str, ...]:
         """Every id that this host has seen, complete or not."""
-        return (*self.complete, *self.partial, *self.history)
+        return (*self.complete, *self.partial, *self.history, *self.committed)
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,7 @@ def _tree(
         complete=complete,
         partial=tuple(partial),
         history=history(journal, kind, live),
+        committed=committed(journal, kind),
     )
 
 

@@ -5,30 +5,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from deploy.errors import Locked, Refused
 from deploy.findings import Findings
 from deploy.fleet import locked_by
+from deploy.flow import Flow
 from deploy.host import Host
 
-NEEDED = {
-    "web": ("rsync", "curl", "flock", "timeout", "sudo", "python3-venv"),
-    "db": ("rsync", "flock", "timeout", "python3-venv"),
-    "static": ("rsync", "curl", "flock", "timeout", "sudo"),
-}
-"""The programs that a host of each role must have."""
-PYTHON_ROLES = frozenset({"web", "db"})
+ALWAYS = frozenset({"flock", "timeout"})
+"""What the lock and the words themselves are made of."""
 ROOM = 200 * 1024
 """KiB that must be free: a release, its packages, and room to go back."""
 OLDEST_PYTHON = (3, 9)
 
 
-def must_be_fit(hosts: Sequence[Host], found: Mapping[str, Findings]) -> None:
-    """Raises Refused with every fault of every host, or Locked if one of them is being changed."""
+def must_be_fit(flow: Flow, hosts: Sequence[Host], found: Mapping[str, Findings]) -> None:
+    """Raises Refused with all that hosts lack for the flow, or Locked if one is being changed."""
     faults = [
-        f"{host.name}: {fault}" for host in hosts for fault in _faults(host, found[host.name])
+        f"{host.name}: {fault}" for host in hosts for fault in _faults(flow, host, found[host.name])
     ]
     if faults:
         unprepared = any(found[host.name].root == "missing" for host in hosts)
         raise Refused(
             "not started, nothing changed:\n" + "\n".join(faults),
-            hint="fab setup" if unprepared else "",
+            hint="fab setup --script | ssh root@HOST sh, once for each" if unprepared else "",
         )
     for host in hosts:
         must_be_free(host, found[host.name])
@@ -49,12 +45,13 @@ def must_be_free(host: Host, found: Findings) -> None:
         )
 
 
-def _faults(host: Host, found: Findings) -> Iterator[str]:
+def _faults(flow: Flow, host: Host, found: Findings) -> Iterator[str]:
     project = host.project
-    needed = {tool for role in host.roles for tool in NEEDED.get(role, ())}
+    steps = [step for step in flow.steps if step.serves(host.roles)]
+    needed = ALWAYS | {tool for step in steps for tool in step.needs}
     for tool in sorted(needed & set(found.lacks)):
         yield f"{tool} is not installed: apt-get install {PACKAGES.get(tool, tool)}"
-    if PYTHON_ROLES & set(host.roles):
+    if "python3-venv" in needed:
         yield from _python_faults(project.python, found)
     if found.root == "missing":
         yield f"{project.root} is not prepared for this site"

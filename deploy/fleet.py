@@ -11,7 +11,7 @@ from deploy.findings import Findings, understand
 from deploy.host import Host
 from deploy.journal import Run
 from deploy.parallel import in_parallel
-from deploy.reach import Reach, open_all
+from deploy.reach import LinkLost, Reach, open_all
 from deploy.steps import HERE
 
 LOOK_QUIET = 30.0
@@ -69,7 +69,11 @@ class Fleet:
         """What there is on every host, in one round trip each. Raises Refused if one cannot say."""
         found = {}
         everyone = (*self.hosts, *self.witnesses)
-        for name, result in self._ask(everyone, lambda host: _look(host, ask_served)).items():
+        try:
+            said = self._ask(everyone, lambda host: _look(host, ask_served))
+        except LinkLost as lost:
+            raise Refused(f"nothing was changed: {lost.what}", "fab status") from None
+        for name, result in said.items():
             if not result.ok:
                 raise Refused(f"{name} could not be looked at: {result.output.strip()[-500:]}")
             found[name] = understand(name, result.output.splitlines())

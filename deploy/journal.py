@@ -95,6 +95,12 @@ def _begun(words: list[str]) -> Entry:
     return Entry(Run(run, verb, who), decider, tuple(hosts.split(",")), changes)
 
 
+def committed(entries: Iterable[Entry], kind: str) -> tuple[str, ...]:
+    """Every release of that kind that was ever live, in the order of the runs."""
+    done = (entry for entry in entries if entry.ended == "commit" and kind in entry.changes)
+    return tuple(dict.fromkeys(entry.changes[kind].after for entry in done))
+
+
 def history(entries: Iterable[Entry], kind: str, live: str | None) -> tuple[str, ...]:
     """The stack of releases that led to `live`, oldest first.
 

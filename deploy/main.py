@@ -139,7 +139,7 @@ def run_flow(asked: Asked, means: Means, stage: Stage, flow: Flow, choose: Choos
     others = bystanders(stage, hosts)
     with as_interrupts(), on_hosts(asked, means, stage, hosts, others) as fleet:
         found = fleet.look()
-        must_be_fit(fleet.hosts, found)
+        must_be_fit(flow, fleet.hosts, found)
         plan, goal = _planned(means, stage, flow, run, fleet, found, choose)
         if asked.dry:
             for line in (*_heading(stage, goal, fleet.hosts, found), *plan.lines()):

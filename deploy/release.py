@@ -102,13 +102,13 @@ def previous(live: str | None, history: Sequence[str], complete: Iterable[str]) 
     return next((name for name in reversed(older) if name in usable and name != live), None)
 
 
-def as_of(number: int, history: Iterable[str], complete: Iterable[str]) -> str | None:
+def as_of(number: int, ever_live: Iterable[str], complete: Iterable[str]) -> str | None:
     """The newest usable release that was not made after release `number`.
 
     This is what the static hosts served when that web release went live.
     """
     usable = set(complete)
-    fitting = [name for name in history if name in usable and int(name[:6]) <= number]
+    fitting = [name for name in ever_live if name in usable and int(name[:6]) <= number]
     return max(fitting, default=None)
 
 

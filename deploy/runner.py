@@ -15,7 +15,7 @@ from deploy.steps import Phase, Step
 
 Execute = Callable[[str, Action, OnLine], Result]
 """Runs an action on the host of that name. Raises DeployError when the host is lost."""
-LAST_LINES = 12
+LAST_LINES = 20
 """How much of what a failing command said is shown; the log has all of it."""
 
 
@@ -38,8 +38,8 @@ class Failure:
 class StepsFailed(Exception):
     """A run cannot go on.
 
-    `stuck` are hosts that could not be put back. If the run is `undecided`, the answer of the
-    host that decides was lost, and nothing was put back.
+    `stuck` are hosts that could not be put back. A run is `undecided` if the answer of the host
+    that decides was lost, or if the undo was interrupted: not everything was put back.
     """
 
     def __init__(
@@ -75,8 +75,7 @@ def run_plan(
             with deferred() if part.step.decides else nullcontext():
                 failures = runner.do(part)
         except BaseException:
-            stop()
-            stuck = runner.undo()
+            stuck = _taken_back(runner, part, stop)
             if stuck:
                 raise StepsFailed(part, (), stuck) from None
             raise
@@ -87,6 +86,18 @@ def run_plan(
         elif failures:
             raise StepsFailed(part, failures, runner.undo())
     return tuple(warnings)
+
+
+def _taken_back(runner: "_Runner", part: Part, stop: Callable[[], None]) -> list[Failure]:
+    """End what runs and undo. Whoever interrupts that as well wants to leave at once."""
+    switched = runner.has_begun
+    try:
+        stop()
+        return runner.undo()
+    except KeyboardInterrupt:
+        if switched:
+            raise StepsFailed(part, (), undecided=True) from None
+        raise
 
 
 class _Runner:
@@ -109,6 +120,11 @@ class _Runner:
             if part.step.decides:
                 self.forget()
         return []
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything was switched that has not been taken back."""
+        return bool(self._begun)
 
     def forget(self) -> None:
         """The release is live and stays: nothing that comes after takes it back."""

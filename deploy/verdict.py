@@ -12,7 +12,7 @@ from deploy.errors import (
 )
 from deploy.findings import Findings
 from deploy.host import Host
-from deploy.runner import StepsFailed
+from deploy.runner import Failure, StepsFailed
 from deploy.steps import Phase
 from deploy.steps.db import migrate
 
@@ -20,14 +20,16 @@ from deploy.steps.db import migrate
 def verdict(
     failed: StepsFailed | KeyboardInterrupt, hosts: Sequence[Host], found: Mapping[str, Findings]
 ) -> DeployError:
-    """The error that ends the task, with the exit code that docs/exit-codes promises."""
+    """The error that ends the task, with the exit code that docs/reference.md promises."""
     live = _live(hosts, found)
     if isinstance(failed, KeyboardInterrupt):
         return Interrupted(f"stopped by you; {live}")
+    if failed.undecided and not failed.failures:
+        return Inconsistent("stopped twice by you: hosts may differ now", hint="fab recover")
     if failed.undecided:
-        causes = "\n".join(map(str, failed.failures))
+        causes = told(failed.failures)
         return Inconsistent(f"{causes}\nnot known whether the run was decided", hint="fab recover")
-    causes = "\n".join(map(str, failed.failures)) or "stopped by you"
+    causes = told(failed.failures) or "stopped by you"
     if failed.stuck:
         stuck = "\n".join(f"{failure.host}: {failure.error}" for failure in failed.stuck)
         return Inconsistent(
@@ -41,6 +43,16 @@ def verdict(
     if failed.part.step.phase is Phase.PREPARE:
         return PrepareFailed(f"{causes}\nnothing was switched: {live}")
     return RolledBack(f"{causes}\nevery host was put back and verified: {live}")
+
+
+def told(failures: Sequence[Failure]) -> str:
+    """What failed, each cause once, with every host that met it."""
+    causes: dict[tuple[str, str], list[str]] = {}
+    for failure in failures:
+        causes.setdefault((failure.step, failure.error), []).append(failure.host)
+    return "\n".join(
+        f"{step} failed on {', '.join(hosts)}: {error}" for (step, error), hosts in causes.items()
+    )
 
 
 def _live(hosts: Sequence[Host], found: Mapping[str, Findings]) -> str:

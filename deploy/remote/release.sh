@@ -32,12 +32,11 @@ link_shared() {
   done
 }
 
-# seal ROOT ID VENV JSON        The last act of preparing: release.json says it is complete.
+# seal ROOT ID JSON             The last act of preparing: release.json says it is complete.
 seal() {
   local release=$1/releases/$2
-  link_into "$release/venv" "../../venvs/$3" || return 74
   "$release/venv/bin/python" -m compileall -q -x '(^|/)(venv|node_modules)(/|$)' "$release" || return 65
-  printf '%s\n' "$4" | replace_file "$release/release.json"
+  printf '%s\n' "$3" | replace_file "$release/release.json"
 }
 
 # switch DIR ID                 DIR/current becomes that release, by one rename(2).

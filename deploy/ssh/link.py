@@ -9,12 +9,16 @@ from paramiko import SSHException
 from deploy.command import Action, Command, OnLine, Result, Upload
 from deploy.errors import Refused
 from deploy.host import Host
+from deploy.output import shown
 from deploy.reach import LinkLost
-from deploy.ssh.channel import Channel, NotReady, Times, launch
+from deploy.ssh.channel import Channel, NotReady
 from deploy.ssh.connect import connect
 from deploy.ssh.connection import Connection
+from deploy.ssh.launch import launch
 from deploy.ssh.rsync import Sending
 from deploy.ssh.script import named, script
+from deploy.ssh.stream import SshStream
+from deploy.ssh.times import Times
 from deploy.ssh.wire import Wire
 
 
@@ -48,25 +52,17 @@ class Link:
         return self.connection.door
 
     def open(self) -> None:
-        """Log in and start the channel. Raises `Refused`, which says what is wrong."""
-        if self._channel is not None:
+        """Log in and start the channel; again, if the link was lost. Raises `Refused`."""
+        if self._channel is not None and not self._channel.closed:
             return
+        self.close()
+        until = time.monotonic() + self._host.ssh.connect_timeout
         self.connection.open()
-        timeout = self._host.ssh.connect_timeout
         try:
-            raw = self._session()
-            raw.set_combine_stderr(True)
-            raw.exec_command(launch(self._times))
-        except (SSHException, EOFError, OSError) as error:
+            self._channel = self._started(until)
+        except Refused:
             self.connection.close()
-            raise Refused(f"{self.name}: logged in, but it starts no program: {error}") from None
-        channel = Channel(SshStream(raw, self._times.dead), self.name, self._times)
-        try:
-            channel.greet(self._words, timeout)
-        except NotReady as error:
-            self.connection.close()
-            raise self._unfit(str(error), raw) from None
-        self._channel = channel
+            raise
 
     def execute(self, action: Action, on_line: OnLine) -> Result:
         """Run a command or send a directory. Raises `LinkLost` when the host is gone."""
@@ -113,42 +109,22 @@ class Link:
             raise LinkLost(self.name, "is not connected", "")
         return self._channel
 
-    def _unfit(self, said: str, raw: SshChannel) -> Refused:
-        if raw.exit_status_ready() and raw.recv_exit_status() in (126, 127):
+    def _started(self, until: float) -> Channel:
+        # The login may have used up its time; the last, small steps get some of their own.
+        left = max(1.0, until - time.monotonic())
+        try:
+            stream = SshStream(self._session(), launch(self._times), left, self._times.dead)
+        except (SSHException, EOFError, OSError) as error:
+            raise Refused(f"{self.name}: logged in, but it starts no program: {error}") from None
+        channel = Channel(stream, self.name, self._times)
+        try:
+            channel.greet(self._words, left)
+        except NotReady as error:
+            raise self._unfit(shown(str(error)), stream.exit_code) from None
+        return channel
+
+    def _unfit(self, said: str, code: int) -> Refused:
+        if code in (126, 127):
             return Refused(f"{self.name}: there is no bash: {said}", "apt-get install bash")
         detail = f": {said}" if said else " and says nothing"
         return Refused(f"{self.name}: logged in, but the channel does not start{detail}")
-
-
-class SshStream:
-    """A Paramiko channel as a stream of bytes."""
-
-    def __init__(self, raw: SshChannel, patience: float) -> None:
-        """`patience`: seconds that the other side may take no bytes."""
-        self._raw = raw
-        self._patience = patience
-
-    def send(self, data: bytes) -> None:
-        """Send all of it."""
-        until = time.monotonic() + self._patience
-        while data:
-            try:
-                sent = self._raw.send(data)
-            except TimeoutError:
-                if time.monotonic() > until:
-                    raise
-                continue  # the reader's short timeout holds for both directions
-            except (SSHException, EOFError) as error:
-                raise OSError(str(error)) from error
-            data = data[sent:]
-            until = time.monotonic() + self._patience
-
-    def recv(self, timeout: float) -> bytes:
-        """Some bytes, none at the end."""
-        self._raw.settimeout(timeout)
-        data: bytes = self._raw.recv(1 << 18)
-        return data
-
-    def close(self) -> None:
-        """Close the channel; the program on the host sees the end of its input."""
-        self._raw.close()

@@ -11,6 +11,9 @@ from deploy.output import Output
 from deploy.ssh.tree import check_tree
 from deploy.ssh.wire import Wire
 
+PROGRESS = 1.0
+"""Seconds between two lines that say how much has been sent."""
+
 _OPTIONS = (
     "--recursive",
     "--links",
@@ -65,13 +68,19 @@ class Sending:
         """Wait for its end. Silence in both directions for `quiet_limit` seconds ends it."""
         began = time.monotonic()
         output = Output(on_line)
+        told = began
 
         def sign() -> float:
+            nonlocal told
             check()
+            if self._wire.touched > told + PROGRESS:
+                told = self._wire.touched
+                on_line(f"{self._wire.sent / 1e6:.1f} MB sent")
             return self._wire.touched
 
         try:
             code = self._program.follow(output, self._upload.quiet_limit, sign)
+            self._wire.finish()
         finally:
             self._wire.close()
         output.feed(self._wire.said.text().encode())

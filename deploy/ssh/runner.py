@@ -1,6 +1,7 @@
 """Fabric's runner without its gaps: fast output, whole characters, nothing left running."""
 
 import codecs
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -31,6 +32,17 @@ def cut(channel: Channel) -> None:
         pass  # the connection is gone, and with it the channel
 
 
+def exec_in_time(channel: Channel, command: str | bytes, timeout: float) -> None:
+    """Start a program; Paramiko alone would wait for the server's answer without end."""
+    timer = threading.Timer(timeout, channel.close)
+    timer.daemon = True
+    timer.start()
+    try:
+        channel.exec_command(command)
+    finally:
+        timer.cancel()
+
+
 class FastRemote(Remote):  # type: ignore[misc]  # Fabric ships no types
     """What `c.run` uses in ordinary tasks."""
 
@@ -39,6 +51,10 @@ class FastRemote(Remote):  # type: ignore[misc]  # Fabric ships no types
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
         self._cut = False
+
+    def send_start_message(self, command: str) -> None:
+        """Start the program, within the time that a login may take."""
+        exec_in_time(self.channel, command, self.context.connect_timeout)
 
     def send_interrupt(self, interrupt: KeyboardInterrupt) -> None:
         """Without a terminal, Fabric would wait for the remote end and leave it running."""

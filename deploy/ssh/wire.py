@@ -1,11 +1,12 @@
 """Joins the local rsync to a remote one, through a channel of the connection that is open."""
 
 import os
+import secrets
 import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +15,7 @@ from paramiko import Channel, SSHException
 
 from deploy.output import Kept
 from deploy.ssh import rsh
+from deploy.ssh.markers import START
 from deploy.ssh.runner import cut
 
 _PIECE = 1 << 18
@@ -32,6 +34,7 @@ class Wire:
         self._listener.bind(self._path)
         self._listener.listen(1)
         self._channel: Channel | None = None
+        self._nonce = secrets.token_hex(8)
         self.said = Kept()
         self.sent = 0
         self.touched = 0.0
@@ -44,6 +47,11 @@ class Wire:
         """What rsync is to start as its `-e`, quoted as rsync reads it."""
         words = (sys.executable, "-I", "-S", rsh.__file__, self._path)
         return " ".join("'" + word.replace("'", "''") + "'" for word in words)
+
+    def finish(self) -> None:
+        """After the local rsync: let the remote one end by itself, it may still be complaining."""
+        if self._channel is not None:
+            self._thread.join(1)
 
     def close(self) -> None:
         """End the remote rsync if it is still there."""
@@ -61,7 +69,7 @@ class Wire:
         except OSError:
             return
         with local:
-            words, (source, sink) = _received(local)
+            words, (source, sink) = _asked(local)
             with os.fdopen(source, "rb", 0) as reader, os.fdopen(sink, "wb", 0) as writer:
                 # Rsync leaves its end of a pipe non-blocking.
                 os.set_blocking(source, True)
@@ -73,14 +81,16 @@ class Wire:
 
     def _join(self, words: bytes, source: int, sink: int) -> None:
         self._channel = channel = self._open_channel()
-        # Joined as ssh joins them: rsync has quoted what needs it.
-        channel.exec_command(b" ".join(words.split(b"\0")))
+        # Joined as ssh joins them: rsync has quoted what needs it. What the login shell says
+        # before the marker, a .bashrc for example, would be taken for rsync's own words.
+        command = b" ".join(words.split(b"\0"))
+        channel.exec_command(f"printf '\\036{self._nonce}'; exec ".encode() + command)
         up = threading.Thread(target=self._up, args=(channel, source), daemon=True)
         errors = threading.Thread(target=self._errors, args=(channel,), daemon=True)
         up.start()
         errors.start()
         try:
-            while data := channel.recv(_PIECE):
+            for data in self._received(channel):
                 self.touched = time.monotonic()
                 view = memoryview(data)
                 while view:
@@ -89,6 +99,19 @@ class Wire:
             errors.join(5)
             self.code = channel.recv_exit_status()
             channel.close()
+
+    def _received(self, channel: Channel) -> Iterator[bytes]:
+        begin, noise = START + self._nonce.encode(), b""
+        while begin not in noise:
+            data = channel.recv(_PIECE)
+            if not data:
+                return
+            noise += data
+            if len(noise) > _PIECE:
+                raise OSError("the login shell says too much")
+        yield noise.partition(begin)[2]
+        while data := channel.recv(_PIECE):
+            yield data
 
     def _up(self, channel: Channel, source: int) -> None:
         with suppress(*_GONE):
@@ -104,7 +127,7 @@ class Wire:
                 self.said.add(data)
 
 
-def _received(local: socket.socket) -> tuple[bytes, list[int]]:
+def _asked(local: socket.socket) -> tuple[bytes, list[int]]:
     data, descriptors, _, _ = socket.recv_fds(local, 1 << 16, 2)
     size = int.from_bytes(data[: rsh.LENGTH], "big")
     while len(data) < rsh.LENGTH + size:

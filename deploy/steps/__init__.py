@@ -86,6 +86,7 @@ class Step:
     `undo` says how to take it back. A `rolling` step is done on one host first, and on the
     others once that one is verified. The step that `decides` settles the run: if its answer is
     lost, nobody knows on which side of the decision the run is, and nothing may be undone.
+    `needs` are the programs that a host must have for it.
     """
 
     name: str
@@ -96,6 +97,7 @@ class Step:
     undo: Build | None = None
     rolling: bool = False
     decides: bool = False
+    needs: tuple[str, ...] = ()
 
     def serves(self, roles: Sequence[str]) -> bool:
         """Whether the step is for a host with these roles."""
@@ -110,6 +112,7 @@ def step(
     undo: Build | None = None,
     rolling: bool = False,
     decides: bool = False,
+    needs: tuple[str, ...] = (),
 ) -> Callable[[Build], Step]:
     """Make a Step of a function. The first line of its docstring is what people see."""
 
@@ -117,7 +120,7 @@ def step(
         says = (build.__doc__ or "").strip().splitlines()
         if not says:
             raise TypeError(f"step {name} needs a docstring: it is shown to people")
-        return Step(name, says[0], roles, build, phase, undo, rolling, decides)
+        return Step(name, says[0], roles, build, phase, undo, rolling, decides, needs)
 
     return wrap
 

@@ -31,7 +31,13 @@ def _back(t: Target) -> Iterator[Action]:
         yield from verified(t.host, "web", old)
 
 
-@step("web.activate", roles=("web", "db"), phase=Phase.COMMIT, undo=_back, rolling=True)
+@step(
+    "web.activate",
+    roles=("web", "db"),
+    phase=Phase.COMMIT,
+    undo=_back,
+    rolling=True,
+)
 def activate(t: Target) -> Iterator[Action]:
     """switch by one rename, and see the public site answer from the new release"""
     if "web" in t.host.roles:
@@ -45,14 +51,20 @@ def _back_to_slot(t: Target) -> Iterator[Action]:
     yield from verified(t.host, "web", t.code.id)
 
 
-@step("web.change-slot", roles=("web",), phase=Phase.COMMIT, undo=_back_to_slot, rolling=True)
+@step(
+    "web.change-slot",
+    roles=("web",),
+    phase=Phase.COMMIT,
+    undo=_back_to_slot,
+    rolling=True,
+)
 def change_slot(t: Target) -> Iterator[Action]:
     """move visitors to the fresh processes of the same release"""
     yield word("mark_slot", t.layout.root, t.code.id, t.found.idle_slot)
     yield from verified(t.host, "web", t.code.id)
 
 
-@step("apache.check", roles=("web",))
+@step("apache.check", roles=("web",), needs=("curl",))
 def check(t: Target) -> Iterator[Action]:
     """ask the public site whether it answers from the live release"""
     yield from verified(t.host, "web", t.code.id)

@@ -11,7 +11,7 @@ PIP_QUIET = 300.0
 """Seconds that pip may be silent on a host: a large wheel takes long to unpack on a slow disk."""
 
 
-@step("code.push", roles=("web", "db"))
+@step("code.push", roles=("web", "db"), needs=("rsync",))
 def push(t: Target) -> Iterator[Action]:
     """send the code; what the host has already is linked, not sent"""
     newest_first = sorted(t.found.web.complete, reverse=True)
@@ -20,12 +20,16 @@ def push(t: Target) -> Iterator[Action]:
     yield Upload(t.workshop.export(t.made_from), t.layout.release(t.code.id), like=like)
 
 
-@step("code.install", roles=("web", "db"))
+@step("code.install", roles=("web", "db"), needs=("rsync", "python3-venv"))
 def install(t: Target) -> Iterator[Action]:
     """make the virtualenv, unless one with the same packages is there"""
     key = venv_key(t.made_from, t.found)
-    if key in t.found.venvs:
-        return
+    if key not in t.found.venvs:
+        yield from _built(t, key)
+    yield word("link_into", f"{t.layout.release(t.code.id)}/venv", f"../../venvs/{key}")
+
+
+def _built(t: Target, key: str) -> Iterator[Action]:
     requirements = f"{t.layout.release(t.code.id)}/{t.project.requirements}"
     how: tuple[str, ...] = ()
     if t.project.install == "wheels":
@@ -42,7 +46,7 @@ def install(t: Target) -> Iterator[Action]:
     )
 
 
-@step("code.entry", roles=("web", "db"))
+@step("code.entry", roles=("web", "db"), needs=("rsync",))
 def entry(t: Target) -> Iterator[Action]:
     """put the WSGI script and what it must know in place"""
     facts = {
@@ -69,6 +73,4 @@ def seal(t: Target) -> Iterator[Action]:
         "venv": venv_key(t.made_from, t.found),
         "migrations": t.code.migrations,
     }
-    yield word(
-        "seal", t.layout.root, t.code.id, facts["venv"], json.dumps(facts), quiet_limit=300.0
-    )
+    yield word("seal", t.layout.root, t.code.id, json.dumps(facts), quiet_limit=300.0)

@@ -14,13 +14,13 @@ def _configure(t: Target, server: str, text: str) -> Iterator[Action]:
         yield word("configure_server", server, t.project.name, t.layout.root, digest, stdin=text)
 
 
-@step("apache.configure", roles=("web",))
+@step("apache.configure", roles=("web",), needs=("sudo",))
 def apache(t: Target) -> Iterator[Action]:
     """write the site's vhost, if it changed, and test it"""
     yield from _configure(t, "apache", apache_site(t.project))
 
 
-@step("static.configure", roles=("static",))
+@step("static.configure", roles=("static",), needs=("sudo",))
 def nginx(t: Target) -> Iterator[Action]:
     """write the static server's vhost, if it changed, and test it"""
     yield from _configure(t, "nginx", nginx_site(t.project))

@@ -46,7 +46,7 @@ def schema_may_change(t: Target) -> bool:
     return False
 
 
-@step("web.warm", roles=("web",))
+@step("web.warm", roles=("web",), needs=("sudo", "curl"))
 def warm(t: Target) -> Iterator[Action]:
     """load the release in the idle slot, and ask it there"""
     yield _in_slot("start_slot", t.project, t.found.idle_slot, t.code.id)
@@ -54,7 +54,7 @@ def warm(t: Target) -> Iterator[Action]:
         yield from _asked(t)
 
 
-@step("web.refresh", roles=("web",))
+@step("web.refresh", roles=("web",), needs=("sudo", "curl"))
 def refresh(t: Target) -> Iterator[Action]:
     """load the live release anew in the idle slot, and ask it there"""
     yield _in_slot("restart_in_slot", t.project, t.found.idle_slot, t.code.id)

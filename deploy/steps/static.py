@@ -23,7 +23,7 @@ def collect_on_web(t: Target) -> Iterator[Action]:
     yield Upload(collected / ".onweb", f"{release}/{t.project.static.root}")
 
 
-@step("static.sync", roles=("static",))
+@step("static.sync", roles=("static",), needs=("rsync",))
 def sync(t: Target) -> Iterator[Action]:
     """send the static files that changed, next to those that are live"""
     collected = t.workshop.collected(t.made_from, t.project.static.env, t.project.settings)
@@ -44,7 +44,7 @@ def _back(t: Target) -> Iterator[Action]:
         yield from verified(t.host, "static", old)
 
 
-@step("static.switch", roles=("static",), phase=Phase.COMMIT, undo=_back)
+@step("static.switch", roles=("static",), phase=Phase.COMMIT, undo=_back, needs=("curl",))
 def switch(t: Target) -> Iterator[Action]:
     """make the new static files the live ones, and ask the server for them"""
     yield word("switch", t.layout.static, t.files.id)

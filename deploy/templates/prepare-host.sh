@@ -159,6 +159,8 @@ make_directories
 if has_role web || has_role static; then
   install_program
   install_sudoers
+else
+  rm -f "/etc/sudoers.d/deploy-$name" # what the host was for before
 fi
 if has_role web; then enable_modules; fi
 echo "prepared $root for $name ($roles)"

@@ -8,8 +8,8 @@ import paramiko
 import pytest
 
 from deploy.host import Host, Ssh
-from deploy.ssh.channel import Times
 from deploy.ssh.link import Link
+from deploy.ssh.times import Times
 from tests.local.locallink import LocalLink
 from tests.local.sshserver import Proxy, SshServer
 

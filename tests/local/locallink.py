@@ -12,9 +12,11 @@ from deploy.command import Action, Command, OnLine, Result, Upload
 from deploy.errors import Refused
 from deploy.here import Program
 from deploy.output import Output
-from deploy.ssh.channel import Channel, NotReady, Times, launch
+from deploy.ssh.channel import Channel, NotReady
+from deploy.ssh.launch import launch
 from deploy.ssh.rsync import arguments, listed
 from deploy.ssh.script import named, script
+from deploy.ssh.times import Times
 from deploy.ssh.tree import check_tree
 
 

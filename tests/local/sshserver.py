@@ -26,6 +26,8 @@ class Habits:
     shell: str = "/bin/bash"
     starts: bool = True
     """Whether it runs programs at all."""
+    ponders: float = 0.0
+    """Seconds until it answers the request to run one."""
     drops: int = 0
     """Connections that are closed at once, as MaxStartups does."""
     banner: bool = True
@@ -76,6 +78,7 @@ class Door(paramiko.ServerInterface):  # type: ignore[misc]  # Paramiko ships no
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         """Run it as sshd does: by the login shell, in a session of its own."""
         self._habits.programs.append(command.decode())
+        time.sleep(self._habits.ponders)
         if self._habits.starts:
             threading.Thread(target=self._run, args=(channel, command), daemon=True).start()
         return self._habits.starts

@@ -11,7 +11,7 @@ import pytest
 
 from deploy.command import Command, Result
 from deploy.reach import LinkLost
-from deploy.ssh.channel import Times
+from deploy.ssh.times import Times
 from tests.local.locallink import LocalLink
 
 Local = Callable[..., LocalLink]

@@ -12,13 +12,17 @@ import pytest
 
 from deploy.command import Command
 from deploy.errors import DeployError, Refused
+from deploy.here import Here
 from deploy.host import Host
 from deploy.reach import LinkLost, open_all
-from deploy.ssh.channel import Times
+from deploy.reach import Reach as ReachProtocol
 from deploy.ssh.connect import connect
 from deploy.ssh.link import Link
+from deploy.ssh.times import Times
 from tests.local.conftest import QUICK, Machine
+from tests.local.locallink import LocalLink
 from tests.local.sshserver import Proxy
+from tests.local.test_ssh_channel import gone_within, pids_in
 
 Machines = Callable[[str], Machine]
 Reach = Callable[..., Link]
@@ -184,6 +188,15 @@ def test_a_host_that_starts_no_programs_is_refused(machine: Machines) -> None:
     assert "web1: logged in, but it starts no program" in refusal(web.host).what
 
 
+def test_a_host_that_hangs_after_the_login_is_given_up_in_time(machine: Machines) -> None:
+    web = machine("web1")
+    web.server.habits.ponders = 6.0
+    began = time.monotonic()
+    error = refusal(web.with_ssh(connect_timeout=1.0))
+    assert time.monotonic() - began < 3
+    assert "web1: logged in, but it starts no program" in error.what
+
+
 def test_a_missing_ssh_configuration_is_refused(machine: Machines, tmp_path: Path) -> None:
     with pytest.raises(Refused, match="does not exist"):
         Link(machine("web1").with_ssh(config=str(tmp_path / "none")), "")
@@ -268,11 +281,7 @@ def test_a_cut_connection_is_noticed_and_its_work_ended(
         link.execute(
             Command(("bash", "-c", "echo $$ >pid; echo up; sleep 300")), lambda _: line.close()
         )
-    pid = int((web.home / "pid").read_text())
-    until = time.monotonic() + 10
-    while Path(f"/proc/{pid}").exists():
-        assert time.monotonic() < until, "the work goes on"
-        time.sleep(0.05)
+    assert gone_within(pids_in(web.home / "pid", 1), 10)
     with pytest.raises(LinkLost):
         link.execute(Command(("true",)), lambda _: None)
 
@@ -285,6 +294,40 @@ def test_a_silent_network_is_noticed(machine: Machines, reach: Reach, proxy: Pro
     with pytest.raises(LinkLost, match=r"web1: hangs: .*during: bash -c"):
         link.execute(Command(("bash", "-c", "echo up; sleep 300")), lambda _: line.silence())
     assert 1 < time.monotonic() - began < 4
+
+
+def test_a_lost_link_can_be_opened_again(machine: Machines, reach: Reach) -> None:
+    web = machine("web1")
+    link = reach(web.host, "hello() { echo hello; }")
+    web.server.drop()
+    with pytest.raises(LinkLost, match="web1: the connection was lost during: hello"):
+        link.execute(Command(("hello",)), lambda _: None)
+    with pytest.raises(LinkLost, match="web1: the connection was lost during: true"):
+        link.execute(Command(("true",)), lambda _: None)
+    link.open()
+    assert link.execute(Command(("hello",)), lambda _: None).output == "hello\n"
+    assert web.server.habits.logins == 2
+
+
+def test_an_interrupted_wait_ends_the_work_before_the_next_begins(
+    machine: Machines, reach: Reach
+) -> None:
+    web = machine("web1")
+    link = reach(web.host)
+
+    def interrupt(_line: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        link.execute(Command(("bash", "-c", "echo $$ >pid; echo up; sleep 300")), interrupt)
+    assert link.execute(Command(("echo", "undo")), lambda _: None).output == "undo\n"
+    assert gone_within(pids_in(web.home / "pid", 1), 1)
+
+
+def test_links_and_this_machine_have_one_interface(machine: Machines) -> None:
+    host = machine("web1").host
+    reaches: tuple[ReachProtocol, ...] = (Link(host, ""), Here(), LocalLink(Path("/tmp")))
+    assert [reach.name for reach in reaches] == ["web1", "here", "local"]
 
 
 def test_ordinary_fabric_tasks_work_on_the_same_login(machine: Machines) -> None:

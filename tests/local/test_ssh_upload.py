@@ -12,11 +12,12 @@ import pytest
 from deploy.command import Command, Result, Upload
 from deploy.errors import PrepareFailed, Refused
 from deploy.reach import LinkLost, each
-from deploy.ssh.channel import Times
 from deploy.ssh.link import Link
+from deploy.ssh.times import Times
 from tests.local.conftest import QUICK, Machine
 from tests.local.locallink import LocalLink
 from tests.local.sshserver import Proxy
+from tests.local.test_ssh_channel import gone_within, pids_in
 from tests.local.test_ssh_login import trusting
 
 Machines = Callable[[str], Machine]
@@ -185,6 +186,15 @@ def test_links_that_lead_out_are_refused_before_anything_is_sent(
     assert send(reach(web.host), Upload(source, str(web.home / "t"), exclude=out)).ok
 
 
+def test_a_login_shell_that_talks_does_no_harm(
+    machine: Machines, reach: Reach, source: Path
+) -> None:
+    web = machine("web1")
+    web.server.habits.noise = b"Welcome!\r\n\x1e"
+    assert send(reach(web.host), Upload(source, str(web.home / "t"))).ok
+    assert contents(web.home / "t") == contents(source)
+
+
 def test_devices_and_pipes_are_not_sent(machine: Machines, reach: Reach, source: Path) -> None:
     web = machine("web1")
     os.mkfifo(source / "pipe")
@@ -269,11 +279,7 @@ def test_a_remote_rsync_that_does_nothing_is_stopped(
     result = send(link, Upload(source, str(web.home / "t"), quiet_limit=0.5))
     assert result.exit_code == 124
     assert "said nothing for 0.5 seconds: stopped" in result.output
-    pid = int((web.home / "pid").read_text())
-    until = time.monotonic() + 3
-    while Path(f"/proc/{pid}").exists():
-        assert time.monotonic() < until
-        time.sleep(0.02)
+    assert gone_within(pids_in(web.home / "pid", 1), 3)
     assert link.execute(Command(("true",)), silently).ok
 
 
@@ -324,3 +330,21 @@ def test_the_intervals_of_the_tests_are_not_those_of_production() -> None:
     assert Times() != QUICK
     assert Times().dead >= 3 * Times().beat
     assert Times().gone > Times().dead
+
+
+def test_a_long_upload_says_how_far_it_is(machine: Machines, reach: Reach, tmp_path: Path) -> None:
+    web = machine("web1")
+    fake = tmp_path / "bin" / "rsync"
+    fake.parent.mkdir()
+    fake.write_text('#!/bin/bash\nsleep 1.2\nexec /usr/bin/rsync "$@"\n')
+    fake.chmod(0o755)
+    web.server.habits.path = f"{fake.parent}:/usr/bin:/bin"
+    big = tmp_path / "big"
+    big.mkdir()
+    (big / "file").write_bytes(os.urandom(3_000_000))
+    lines: list[str] = []
+    result = reach(web.host).execute(Upload(big, str(web.home / "t")), lines.append)
+    assert result.ok
+    assert result.output == ""
+    assert lines
+    assert all(line.endswith(" MB sent") for line in lines)

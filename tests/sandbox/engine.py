@@ -26,11 +26,12 @@ def ensure(tell: Tell) -> None:
         return
     installed = bool(shutil.which("docker"))
     host = os.environ.get("DOCKER_HOST", "")
-    hint = advice(said, sys.platform, os.geteuid() == 0, installed, host)
+    root = os.geteuid() == 0
+    hint = advice(said, sys.platform, root, installed, host)
     if hint:
         raise Refused(f"Docker does not answer: {last_lines(said, 2)}", hint)
     if not installed or not shutil.which("dockerd"):
-        install(("docker.io",), tell, why="the fleet's hosts are Docker containers")
+        install(("docker.io",), tell, why="the fleet's hosts are Docker containers", root=root)
         if _answers_within(5):
             return
     _start(tell)

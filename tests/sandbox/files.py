@@ -43,6 +43,13 @@ def keep_secrets(state: Path) -> Secrets:
     return made
 
 
+def keep(path: Path, text: str) -> None:
+    """Makes `text` the whole file, in one instant: a deploy may be reading it just now."""
+    half = path.with_suffix(".new")
+    half.write_text(text)
+    half.replace(path)
+
+
 def fleet_toml(members: tuple[Member, ...]) -> str:
     """The part of an inventory that changes with every fleet; its paths are beside it."""
     lines = [

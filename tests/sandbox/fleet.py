@@ -46,8 +46,8 @@ def up(
 
         with ThreadPoolExecutor(max_workers=len(planned)) as pool:
             keys = {member.ssh_port: key for member, key in pool.map(bring_up, planned)}
-        (state / files.KNOWN_HOSTS).write_text(files.known_hosts(keys))
-        (state / files.FLEET).write_text(files.fleet_toml(fleet.members))
+        files.keep(state / files.KNOWN_HOSTS, files.known_hosts(keys))
+        files.keep(state / files.FLEET, files.fleet_toml(fleet.members))
     return status(state)
 
 

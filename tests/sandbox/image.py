@@ -11,7 +11,7 @@ from deploy.errors import PrepareFailed, Refused
 from tests.sandbox.docker import last_lines, try_docker
 from tests.sandbox.packages import install
 
-RECIPE = Path(__file__).parent / "image"
+RECIPE = Path(__file__).parent / "recipe"
 NAME = "django-fabric-deploy-sandbox"
 DEBIAN = "debian:bookworm-slim"
 SUITE = "bookworm"
@@ -70,7 +70,8 @@ def _bases(tell: Tell) -> Iterator[tuple[str, str]]:
 
 def _make_base(pull_said: str, tell: Tell) -> str:
     if not shutil.which("mmdebstrap"):
-        install(("mmdebstrap", "debian-archive-keyring"), tell, why=last_lines(pull_said, 1))
+        missing = ("mmdebstrap", "debian-archive-keyring")
+        install(missing, tell, why=last_lines(pull_said, 1), root=os.geteuid() == 0)
     if os.geteuid() != 0:
         tell("mmdebstrap is not run by root: it needs user namespaces")
     packages = ",".join((RECIPE / "packages.txt").read_text().split())

@@ -9,12 +9,12 @@ from deploy.errors import Refused
 from tests.sandbox.docker import last_lines
 
 
-def install(packages: tuple[str, ...], tell: Callable[[str], None], why: str) -> None:
+def install(packages: tuple[str, ...], tell: Callable[[str], None], why: str, root: bool) -> None:
     """Installs `packages` with apt-get; raises Refused where that cannot or may not be done."""
     line = f"apt-get install --no-install-recommends {' '.join(packages)}"
     if not shutil.which("apt-get"):
         raise Refused(f"{packages[0]} is not installed ({why})", hint=f"install {packages[0]}")
-    if os.geteuid() != 0:
+    if not root:
         raise Refused(f"{packages[0]} is not installed ({why})", hint=f"sudo {line}")
     tell(f"{line} (as root: {why})")
     said = ""

@@ -16,7 +16,7 @@ PRODUCT = HERE.parent.parent / "deploy" / "templates"
 BANNER_LIMIT = 30.0
 UNPACK = (
     'd=$(mktemp -d /run/settle.XXXXXX); trap "rm -rf $d" EXIT; '
-    'tar -xf - -C "$d" && sh "$d/settle.sh" "$0" "$1"'
+    'tar -xf - -C "$d" && sh "$d/settle.sh" "$0" "$1" 2>&1'
 )
 """The directory lies in memory and is gone afterwards: it holds secrets."""
 

@@ -114,3 +114,10 @@ def test_what_is_live_is_only_an_answer_if_it_is_live_everywhere() -> None:
     assert names(live_release([WEB1], {"web1": web(A)})) == (A, None)
     with pytest.raises(Refused, match="no release is live on web2"):
         live_release([WEB1, WEB2], {"web1": web(A), "web2": Findings()})
+
+
+def test_going_forward_again_takes_the_static_files_along() -> None:
+    every = {name: Release(name) for name in (A, B, C)}
+    files = Tree(current=A, complete=every, history=(A,), committed=(A, B, C))
+    found = {"web1": web(A, complete=(A, B, C)), "static1": Findings(static=files)}
+    assert names(rollback_target([WEB1, STATIC], found, C)) == (C, C)

@@ -1,5 +1,7 @@
 """The order of a run, and how it is taken back."""
 
+import os
+import signal
 import threading
 from collections.abc import Iterable
 
@@ -151,3 +153,55 @@ def test_no_more_hosts_than_allowed_are_worked_on_at_once() -> None:
 
     assert in_parallel(range(20), work, 3) == list(range(20))
     assert most <= 3
+
+
+def test_a_second_ctrl_c_leaves_at_once_and_says_that_hosts_may_differ() -> None:
+    order: list[str] = []
+
+    def execute(_host: str, action: Action, _on_line: OnLine) -> Result:
+        order.append(action.shell())
+        if action.shell() in ("b", "unb"):
+            raise KeyboardInterrupt
+        return Result(0)
+
+    parts = (part("a", Phase.COMMIT, ["w1"]), part("b", Phase.COMMIT, ["w1"]))
+    with pytest.raises(StepsFailed) as failed:
+        run_plan(Plan(RUN, parts), execute, lambda: None, lambda _: None, 8)
+    assert order == ["a", "b", "unb"]
+    assert failed.value.undecided
+
+
+def deciding(*hosts: str) -> Part:
+    step = Step("decide", "decides", ("web",), lambda _: (), Phase.COMMIT, decides=True)
+    return Part(step, tuple(Work(Host(h, h, ("web",)), (Command(("decide",)),)) for h in hosts))
+
+
+def test_when_the_answer_of_the_deciding_host_is_lost_nothing_is_put_back() -> None:
+    hosts = Hosts({("w1", "decide!")})
+    with pytest.raises(StepsFailed) as failed:
+        run(hosts, part("a", Phase.COMMIT, ["w1", "w2"]), deciding("w1"))
+    assert hosts.names() == ["a", "a", "decide"]
+    assert failed.value.undecided
+
+
+def test_a_decision_that_was_refused_was_not_made_and_everything_is_put_back() -> None:
+    hosts = Hosts({("w1", "decide")})
+    with pytest.raises(StepsFailed) as failed:
+        run(hosts, part("a", Phase.COMMIT, ["w1", "w2"]), deciding("w1"))
+    assert hosts.names() == ["a", "a", "decide", "una", "una"]
+    assert not failed.value.undecided
+
+
+def test_ctrl_c_during_the_decision_waits_for_its_answer_and_the_release_stays() -> None:
+    order: list[str] = []
+
+    def execute(_host: str, action: Action, _on_line: OnLine) -> Result:
+        order.append(action.shell())
+        if action.shell() == "decide":
+            os.kill(os.getpid(), signal.SIGINT)
+        return Result(0)
+
+    parts = (part("a", Phase.COMMIT, ["w1"]), deciding("w1"), part("t", Phase.FINISH, ["w1"]))
+    with pytest.raises(KeyboardInterrupt):
+        run_plan(Plan(RUN, parts), execute, lambda: None, lambda _: None, 8)
+    assert order == ["a", "decide"]

@@ -4,9 +4,13 @@ import socket
 import tomllib
 from pathlib import Path
 
+import pytest
+
+from deploy.errors import Refused
 from tests.sandbox import engine, files, image
 from tests.sandbox.containers import plan
 from tests.sandbox.members import MACHINES, Fleet, Machine, Member, free_port, prefix
+from tests.sandbox.packages import install
 
 WEB = Member("web1", ("web",), "sandbox-0-web1", ssh_port=20001, http_port=20002)
 STATIC = Member("static1", ("static",), "sandbox-0-static1", ssh_port=20003, http_port=20004)
@@ -126,3 +130,42 @@ def test_elsewhere_than_on_linux_docker_desktop_is_the_answer() -> None:
 
 def test_a_remote_engine_is_never_replaced_by_a_local_one() -> None:
     assert "tcp://far:2375" in advise(root=True, host="tcp://far:2375")
+
+
+APT = """#!/bin/sh
+echo "$@" >>"{log}"
+if [ "$2" = update ] || [ -e "{fresh}" ]; then exit 0; fi
+: >"{fresh}"
+echo "E: Unable to locate package"
+exit 100
+"""
+
+
+def test_root_installs_what_is_missing_with_fresh_lists_if_need_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "log"
+    (tmp_path / "apt-get").write_text(APT.format(log=log, fresh=tmp_path / "fresh"))
+    (tmp_path / "apt-get").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    told: list[str] = []
+    install(("docker.io",), told.append, why="for hosts", root=True)
+    asked = "-q install -y --no-install-recommends docker.io"
+    assert log.read_text().splitlines() == [asked, "-q update", asked]
+    assert told == ["apt-get install --no-install-recommends docker.io (as root: for hosts)"]
+
+
+def test_others_are_told_the_line_that_root_has_to_type(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "apt-get").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Refused) as refused:
+        install(("docker.io",), print, why="for hosts", root=False)
+    assert refused.value.hint == "sudo apt-get install --no-install-recommends docker.io"
+
+
+def test_a_system_without_apt_is_told_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(Refused, match="mmdebstrap is not installed"):
+        install(("mmdebstrap",), print, why="no image", root=True)

@@ -1,0 +1,90 @@
+"""What prepare-host.sh makes of a host, and what it refuses."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.sandbox.asking import on, ssh
+from tests.sandbox.docker import docker
+from tests.sandbox.fleet import down, up
+from tests.sandbox.members import Fleet, Machine
+
+pytestmark = pytest.mark.docker
+
+MACHINES = (Machine("web1", ("web",)),)
+TEMPLATES = Path(__file__).parent.parent.parent / "deploy" / "templates"
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    state = tmp_path_factory.mktemp("fleet") / "state"
+    try:
+        yield up(state, machines=MACHINES)
+    finally:
+        down(state, keep_image=True)
+
+
+@pytest.fixture(scope="module")
+def prepared(fleet: Fleet) -> str:
+    """The line that prepares web1 for the site guestbook, to which a test adds its options."""
+    for name in ("prepare-host.sh", "deploy-root"):
+        docker("cp", str(TEMPLATES / name), f"{fleet.container('web1')}:/root/{name}")
+    return "sh /root/prepare-host.sh --user deploy --roles web --name guestbook"
+
+
+def test_an_administrator_may_keep_the_right_to_change_the_web_server(
+    fleet: Fleet, prepared: str
+) -> None:
+    assert on(fleet, "web1", f"{prepared} --name kept --restart-only")[0]
+    rules = on(fleet, "web1", "grep -v '^#' /etc/sudoers.d/deploy-kept")[1].splitlines()
+    assert [rule.partition("deploy-root ")[2] for rule in rules] == [
+        "restart-slot kept blue",
+        "restart-slot kept green",
+    ]
+
+
+def test_a_host_that_serves_pages_no_more_loses_the_rights_that_took(
+    fleet: Fleet, prepared: str
+) -> None:
+    assert on(fleet, "web1", f"{prepared} --name former")[0]
+    assert on(fleet, "web1", f"{prepared} --name former --roles db")[0]
+    assert not on(fleet, "web1", "test -e /etc/sudoers.d/deploy-former")[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ("--name Shop", "--name"),
+        ("--name 'a b'", "--name"),
+        ("--name $(printf %032d 0 | tr 0 a)", "at most 31"),
+        ("--user root", "must not be root"),
+        ("--user nobody-here", "useradd -m nobody-here"),
+        ("--user 'x ALL'", "--user"),
+        ("--group none", "there is no group none"),
+        ("--root relative", "an absolute path"),
+        ("--root /srv", "at least two levels deep"),
+        ("--roles web,moon", "unknown role 'moon'"),
+        ("--roles ''", "at least one"),
+        ("--moon", "--moon"),
+    ],
+)
+def test_preparing_refuses_what_it_does_not_understand(
+    fleet: Fleet, prepared: str, options: str, complaint: str
+) -> None:
+    said = on(fleet, "web1", f"{prepared} {options} 2>&1; echo code $?")[1]
+    assert complaint in said
+    assert said.endswith("code 64\n")
+
+
+def test_a_link_in_the_sites_directory_never_leads_root_elsewhere(
+    fleet: Fleet, prepared: str
+) -> None:
+    media = "/srv/www/guestbook/shared/media"
+    ssh(fleet, "web1", f"rmdir {media} && ln -s /etc/apt {media}")
+    done, said = on(fleet, "web1", prepared)
+    ssh(fleet, "web1", f"rm {media} && mkdir -p {media}")
+    assert not done
+    assert "Operation not permitted" in said
+    assert on(fleet, "web1", "stat -c %U:%G:%a /etc/apt")[1] == "root:root:755\n"
+    assert on(fleet, "web1", prepared)[0]

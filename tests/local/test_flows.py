@@ -1,0 +1,323 @@
+"""Whole flows on real directories, in the host's own shell words, without a network."""
+
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from deploy.asked import Asked
+from deploy.command import Action, Command, OnLine, Result
+from deploy.errors import Inconsistent, Locked, MigrationFailed, PrepareFailed, Refused, RolledBack
+from deploy.flow import DEPLOY, ROLLBACK, Flow
+from deploy.freeze import freeze, thaw
+from deploy.here import Here
+from deploy.host import Host
+from deploy.main import Means, deploy, rollback
+from deploy.outcome import Outcome
+from deploy.project import Project
+from deploy.reach import LinkLost, Reach
+from deploy.recover import recover
+from deploy.report import Began, Event, Note
+from deploy.stage import Stage
+from deploy.steps import Phase, Step, Target, step, word
+from deploy.steps.activate import activate
+from deploy.steps.build import collect, wheels
+from deploy.steps.code import entry, install, seal
+from deploy.steps.db import migrate
+from deploy.steps.server import apache, nginx
+from deploy.steps.slots import ask_again, warm
+from deploy.steps.static import collect_on_web, switch, sync
+from deploy.workshop import Workshop
+from tests.local.locallink import LocalLink
+
+HOSTS = ("web1", "web2", "web3")
+
+
+@step("code.seal", roles=("web",))
+def seal_without_packages(t: Target) -> Iterator[Action]:
+    """mark the release complete; there is no virtualenv in these tests"""
+    json = f'{{"revision": "{t.code.revision}", "migrations": "{t.code.migrations}"}}'
+    path = f"{t.layout.release(t.code.id)}/release.json"
+    yield word("remember", path, json)
+
+
+def _back(t: Target) -> Iterator[Action]:
+    old = t.found.web.current
+    yield word("switch", t.layout.root, old) if old else word("unswitch", t.layout.root)
+
+
+@step("web.activate", roles=("web",), phase=Phase.COMMIT, undo=_back, rolling=True)
+def switch_only(t: Target) -> Iterator[Action]:
+    """switch by one rename; no server runs in these tests"""
+    yield word("switch", t.layout.root, t.code.id)
+
+
+NEEDS_A_SERVER = (wheels, collect, install, entry, collect_on_web, sync, nginx, apache, warm)
+FLOW = DEPLOY.without(*NEEDS_A_SERVER, switch, migrate, ask_again)
+FLOW = FLOW.replace(seal, seal_without_packages).replace(activate, switch_only)
+BACK = ROLLBACK.without(warm, switch).replace(activate, switch_only)
+
+
+NO_SERVER = "\nensure_slot() { :; }\nask() { :; }\n"
+"""The words that speak to Apache: there is none in these tests."""
+
+
+def failing(name: str, phase: Phase, *on: str, says: str = "it broke") -> Step:
+    @step(name, roles=("web",), phase=phase)
+    def fail(t: Target) -> Iterator[Action]:
+        """fail on some hosts"""
+        if t.host.name in on:
+            yield Command(("sh", "-c", f"echo {says}; exit 3"))
+
+    return fail
+
+
+class Lost(LocalLink):
+    """A link that is lost after so many actions, as when the operator's machine dies."""
+
+    left: Callable[[], bool] = staticmethod(lambda: True)
+
+    def execute(self, action: Action, on_line: OnLine) -> Result:
+        if not self.left():
+            self.close()
+            raise LinkLost(self.name, "the connection was lost", "")
+        return super().execute(action, on_line)
+
+
+@dataclass
+class Fleet:
+    """Directories that stand for hosts, a repository to release from, and what was said."""
+
+    path: Path
+    said: list[Event] = field(default_factory=list)
+    left: Callable[[], bool] = lambda: True
+
+    @property
+    def stage(self) -> Stage:
+        hosts = tuple(
+            Host(name, name, ("web",), project=replace(self.project, root=str(self.root(name))))
+            for name in HOSTS
+        )
+        return Stage("test", self.path, "", False, 8, self.project, hosts)
+
+    @property
+    def project(self) -> Project:
+        return Project(name="shop", settings="s", root="/nowhere/shop", keep=3, shared=())
+
+    def root(self, name: str) -> Path:
+        return self.path / name / "site"
+
+    def live(self) -> dict[str, str]:
+        return {
+            name: (self.root(name) / "current").readlink().name
+            if (self.root(name) / "current").is_symlink()
+            else "-"
+            for name in HOSTS
+        }
+
+    def releases(self, name: str = "web1") -> list[str]:
+        return sorted(path.name for path in (self.root(name) / "releases").iterdir())
+
+    def asked(self, **changes: object) -> Asked:
+        return replace(Asked(top=self.path / "repository", loaded=self.stage), **changes)  # type: ignore[arg-type]
+
+    def means(self) -> Means:
+        def reach(host: Host, words: str) -> Reach:
+            link = Lost(self.path / host.name, words + NO_SERVER, host.name)
+            link.left = self.left
+            return link
+
+        workshop = Workshop(self.path / "cache")
+        return Means(Here(), reach, self.said.append, lambda _: workshop, "ann@desk")
+
+    def deploy(self, flow: Flow = FLOW) -> Outcome:
+        self.commit()
+        return deploy(self.asked(), self.means(), flow=flow)
+
+    def rollback(self, to: str = "") -> Outcome:
+        return rollback(self.asked(), self.means(), to, flow=BACK)
+
+    def recover(self) -> Outcome:
+        return recover(self.asked(), self.means())
+
+    def commit(self) -> None:
+        page = self.path / "repository" / "page.html"
+        page.write_text(page.read_text() + "more\n" if page.exists() else "page\n")
+        self.git("add", "-A")
+        self.git("commit", "-qm", "More")
+
+    def git(self, *argv: str) -> None:
+        name = ("-c", "user.name=Ann", "-c", "user.email=ann@example.com")
+        subprocess.run(["git", *name, *argv], cwd=self.path / "repository", check=True)
+
+    def notes(self) -> str:
+        return "\n".join(event.text for event in self.said if isinstance(event, Note))
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Fleet:
+    fleet = Fleet(tmp_path)
+    for name in HOSTS:
+        root = fleet.root(name)
+        for inside in ("releases", "venvs", "slots", "shared", "run", ".deploy"):
+            (root / inside).mkdir(parents=True)
+    repository = tmp_path / "repository"
+    repository.mkdir()
+    (repository / "manage.py").write_text("print('manage')\n")
+    (repository / "requirements.txt").write_text("")
+    fleet.git("init", "-q")
+    return fleet
+
+
+def test_every_host_gets_the_same_release_under_the_same_id(fleet: Fleet) -> None:
+    outcome = fleet.deploy()
+    assert set(fleet.live().values()) == {outcome.release}
+    assert str(outcome.release).startswith("000001-")
+    assert (fleet.root("web2") / "current" / "page.html").read_text() == "page\n"
+
+
+def test_after_many_deploys_the_newest_few_are_left_and_the_live_one_is_among_them(
+    fleet: Fleet,
+) -> None:
+    made = [fleet.deploy().release for _ in range(6)]
+    assert set(fleet.live().values()) == {made[-1]}
+    assert fleet.releases()[-3:] == made[-3:]
+    assert len(fleet.releases()) <= 4
+
+
+def test_failed_deploys_do_not_push_out_what_can_be_gone_back_to(fleet: Fleet) -> None:
+    good = [fleet.deploy().release for _ in range(2)]
+    broken = FLOW.before(seal_without_packages, failing("x", Phase.PREPARE, "web2"))
+    for _ in range(5):
+        with pytest.raises(PrepareFailed):
+            fleet.deploy(broken)
+    assert set(fleet.live().values()) == {good[-1]}
+    assert fleet.rollback().release == good[0]
+
+
+PREPARING = [one for one in FLOW.steps if one.phase is Phase.PREPARE]
+COMMITTING = [one for one in FLOW.steps if one.phase is Phase.COMMIT]
+
+
+@pytest.mark.parametrize("where", PREPARING, ids=lambda one: one.name)
+def test_a_failure_while_preparing_leaves_the_old_release_live(fleet: Fleet, where: Step) -> None:
+    old = fleet.deploy().release
+    with pytest.raises(PrepareFailed, match="x failed on web2: it broke") as failed:
+        fleet.deploy(FLOW.after(where, failing("x", Phase.PREPARE, "web2")))
+    assert "nothing was switched" in failed.value.what
+    assert set(fleet.live().values()) == {old}
+    good = fleet.deploy().release
+    assert set(fleet.live().values()) == {good}
+
+
+@pytest.mark.parametrize("where", COMMITTING[:-1], ids=lambda one: one.name)
+def test_a_failure_while_switching_puts_every_host_back(fleet: Fleet, where: Step) -> None:
+    old = fleet.deploy().release
+    with pytest.raises(RolledBack, match="every host was put back"):
+        fleet.deploy(FLOW.after(where, failing("x", Phase.COMMIT, "web3")))
+    assert set(fleet.live().values()) == {old}
+    journal = (fleet.root("web1") / ".deploy/journal").read_text().splitlines()
+    assert journal[-1].startswith("abort ")
+    fleet.deploy()
+
+
+def test_a_first_release_that_fails_leaves_no_current_behind(fleet: Fleet) -> None:
+    with pytest.raises(RolledBack):
+        fleet.deploy(FLOW.after(switch_only, failing("x", Phase.COMMIT, "web1")))
+    assert set(fleet.live().values()) == {"-"}
+
+
+def test_a_failing_migration_has_an_exit_code_of_its_own(fleet: Fleet) -> None:
+    old = fleet.deploy().release
+    with pytest.raises(MigrationFailed, match="the database may be ahead"):
+        fleet.deploy(FLOW.before(switch_only, failing("db.migrate", Phase.COMMIT, "web1")))
+    assert set(fleet.live().values()) == {old}
+
+
+def test_a_failure_after_the_decision_is_a_warning_and_the_release_stays(fleet: Fleet) -> None:
+    flow = Flow("deploy", (*FLOW.steps, failing("tidy", Phase.FINISH, "web2")))
+    outcome = fleet.deploy(flow)
+    assert set(fleet.live().values()) == {outcome.release}
+    assert "warning, the release is live all the same: tidy failed on web2" in fleet.notes()
+
+
+def test_rolling_back_twice_goes_back_two_and_then_says_that_there_is_no_more(
+    fleet: Fleet,
+) -> None:
+    first, second, _ = (fleet.deploy().release for _ in range(3))
+    assert fleet.rollback().release == second
+    assert fleet.rollback().release == first
+    with pytest.raises(Refused, match="no release before"):
+        fleet.rollback()
+    assert set(fleet.live().values()) == {first}
+
+
+def test_rolling_back_to_a_named_release_and_forward_again(fleet: Fleet) -> None:
+    made = [str(fleet.deploy().release) for _ in range(3)]
+    assert fleet.rollback(made[0]).release == made[0]
+    assert fleet.rollback(made[2]).release == made[2]
+    assert set(fleet.live().values()) == {made[2]}
+
+
+def test_a_frozen_fleet_takes_no_release_and_says_why(fleet: Fleet) -> None:
+    freeze(fleet.asked(), fleet.means(), "audit until Monday")
+    with pytest.raises(Locked, match="frozen: by ann@desk: audit until Monday"):
+        fleet.deploy()
+    thaw(fleet.asked(), fleet.means())
+    fleet.deploy()
+
+
+def test_two_runs_at_once_one_is_told_who_has_the_lock(fleet: Fleet) -> None:
+    fleet.deploy()
+    fleet.deploy()
+    seen: list[str] = []
+
+    def in_the_middle(event: Event) -> None:
+        if isinstance(event, Began) and event.step == "web.activate" and not seen:
+            with pytest.raises(Locked) as locked:
+                fleet.rollback()
+            seen.append(locked.value.what)
+
+    rollback(fleet.asked(), replace(fleet.means(), emit=in_the_middle), flow=BACK)
+    assert "is locked, and the run is alive" in seen[0]
+    assert "rollback by ann@desk, process" in seen[0]
+
+
+def _losing(fleet: Fleet, after: int) -> None:
+    """Every link is lost after so many actions of the whole fleet."""
+    count = 0
+
+    def left() -> bool:
+        nonlocal count
+        count += 1
+        return count <= after
+
+    fleet.left = left
+
+
+@pytest.mark.parametrize("after", range(4, 34, 3))
+def test_wherever_a_run_is_cut_off_one_recover_makes_all_hosts_agree(
+    fleet: Fleet, after: int
+) -> None:
+    old = fleet.deploy().release
+    _losing(fleet, after)
+    try:
+        ended = fleet.deploy()
+    except (Inconsistent, PrepareFailed, Refused, RolledBack):
+        ended = Outcome()
+    fleet.left = lambda: True
+    recovered = fleet.recover()
+    assert set(fleet.live().values()) == {recovered.release}
+    assert recovered.release in (old, ended.release or recovered.release)
+    for name in HOSTS:
+        assert not (fleet.root(name) / ".deploy/lock").exists()
+        assert (fleet.root(name) / "current" / "release.json").exists()
+    fleet.deploy()
+
+
+def test_recover_with_nothing_to_do_says_so(fleet: Fleet) -> None:
+    fleet.deploy()
+    fleet.recover()
+    assert "nothing was cut off" in fleet.notes()
