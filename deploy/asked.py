@@ -14,9 +14,9 @@ from deploy.stage import Stage
 class Asked:
     """The options of one command line.
 
-    `top` is the folder of the project. `pool_size` is 0 when the stage decides. `ssh` holds
-    Fabric's own log-in options (-i, -S, -t), which hold for every host. `loaded` is the stage
-    once it was loaded: an inventory that asks a cloud is asked once.
+    `top` is the folder of the project. `pool_size` is 0 when the stage decides. `wait` is in
+    seconds. `ssh` holds Fabric's own log-in options (-i, -S, -t), which hold for every host.
+    `loaded` is the stage once it was loaded: an inventory that asks a cloud is asked once.
     """
 
     top: Path
@@ -28,6 +28,7 @@ class Asked:
     serial: bool = False
     skip_bad_hosts: bool = False
     sets: tuple[tuple[str, str], ...] = ()
+    wait: float = 0.0
     yes: bool = False
     dry: bool = False
     json: bool = False

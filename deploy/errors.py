@@ -29,9 +29,16 @@ class PrepareFailed(DeployError):
 
 
 class Locked(DeployError):
-    """Somebody else is deploying, or left a lock behind. Nothing was changed."""
+    """Somebody else is deploying, or left a lock behind. Nothing was changed.
+
+    `alive`: whoever has the lock is at work, so that waiting may help.
+    """
 
     exit_code = 4
+
+    def __init__(self, what: str, hint: str = "", *, alive: bool = False) -> None:
+        super().__init__(what, hint)
+        self.alive = alive
 
 
 class RolledBack(DeployError):

@@ -7,15 +7,14 @@ from importlib.resources import files
 
 from deploy.command import Action, Command, OnLine, Result
 from deploy.errors import DeployError, Inconsistent, Locked, Refused
-from deploy.findings import Findings, understand
+from deploy.findings import Findings
 from deploy.host import Host
 from deploy.journal import Run
+from deploy.look import look, understand
 from deploy.parallel import in_parallel
 from deploy.reach import LinkLost, Reach, open_all
 from deploy.steps import HERE
 
-LOOK_QUIET = 30.0
-"""Seconds a host may take to describe itself."""
 ReachHost = Callable[[Host, str], Reach]
 """How a host is reached, given the shell words that it is to be taught."""
 LOCKED, NOT_PREPARED = 73, 74
@@ -70,7 +69,7 @@ class Fleet:
         found = {}
         everyone = (*self.hosts, *self.witnesses)
         try:
-            said = self._ask(everyone, lambda host: _look(host, ask_served))
+            said = self._ask(everyone, lambda host: look(host, ask_served=ask_served))
         except LinkLost as lost:
             raise Refused(f"nothing was changed: {lost.what}", "fab status") from None
         for name, result in said.items():
@@ -157,7 +156,11 @@ def locked_by(host: str, said: str) -> Locked:
     line = next((line for line in said.splitlines() if line.startswith("lock ")), "lock gone ?")
     _, state, text = line.split(" ", 2)
     if state == "alive":
-        return Locked(f"{host} is locked, and the run is alive: {text}; nothing was changed")
+        return Locked(
+            f"{host} is locked, and the run is alive: {text}; nothing was changed",
+            hint="the same with --wait 600",
+            alive=True,
+        )
     return Locked(
         f"{host} has the lock of a run that is gone: {text}; nothing was changed",
         hint="fab recover",
@@ -167,21 +170,6 @@ def locked_by(host: str, said: str) -> Locked:
 def unreachable(names: Sequence[str]) -> Inconsistent:
     """The error for hosts that were lost while they were being changed."""
     return Inconsistent(f"not known what these hosts serve: {', '.join(names)}", hint="fab status")
-
-
-def _look(host: Host, ask_served: bool) -> Command:
-    project = host.project
-    look = Command(("look", project.root, project.name, project.python), changes=False)
-    if not ask_served:
-        return look
-    name = project.web.server_name or "localhost"
-    lines = [look.shell()]
-    if "web" in host.roles:
-        lines.append(Command(("served", str(project.web.port), name, project.web.health)).shell())
-    if "static" in host.roles:
-        name = project.static.server_name or "localhost"
-        lines.append(Command(("served_static", str(project.static.port), name)).shell())
-    return Command(("eval", "\n".join(lines)), quiet_limit=LOOK_QUIET, changes=False)
 
 
 def _fenced(host: Host, command: Command) -> Command:

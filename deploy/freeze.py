@@ -4,7 +4,7 @@ from deploy.asked import Asked
 from deploy.command import Command
 from deploy.errors import Locked, PrepareFailed, Refused
 from deploy.findings import Findings
-from deploy.main import Means, on_hosts
+from deploy.means import Means, on_hosts
 from deploy.outcome import Outcome
 from deploy.report import Note
 

@@ -2,9 +2,8 @@
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from deploy.asked import Asked
 from deploy.choice import (
@@ -18,44 +17,28 @@ from deploy.choice import (
     participants,
     rollback_target,
 )
-from deploy.command import Command, Result
 from deploy.consent import must_consent
-from deploy.errors import Refused
+from deploy.errors import Locked, Refused
 from deploy.findings import Findings
 from deploy.fitness import must_be_fit
-from deploy.fleet import Fleet, ReachHost, reached
+from deploy.fleet import Fleet
 from deploy.flow import DEPLOY, ROLLBACK, Flow
 from deploy.host import Host
 from deploy.journal import Run
+from deploy.means import Means, on_hosts
 from deploy.outcome import Outcome
 from deploy.plan import Plan, make_plan
-from deploy.reach import Reach
-from deploy.report import Emit, Note
-from deploy.report.closing import closing_words
+from deploy.report import Note
+from deploy.report.words import closing_words, opening_words
 from deploy.runner import StepsFailed, run_plan
 from deploy.signals import as_interrupts
 from deploy.source import resolve
 from deploy.stage import Stage
 from deploy.steps import HERE, Target
 from deploy.verdict import verdict
-from deploy.workshop import Workshop
 
-
-@dataclass(frozen=True)
-class Means:
-    """How the world is reached: this machine, the hosts, the eyes of the operator."""
-
-    here: Reach
-    reach: ReachHost
-    emit: Emit
-    workshop: Callable[[str], Workshop]
-    who: str
-
-    def run_here(self, command: Command) -> Result:
-        """Run a program on this machine."""
-        return self.here.execute(command, lambda _line: None)
-
-
+WAIT_STEP = 2.0
+"""Seconds between two tries to get the locks."""
 Choose = Callable[[Sequence[Host], Found], Goal]
 """What a run is to make live, told from the hosts that take part and what was found on them."""
 
@@ -106,32 +89,26 @@ def on_newest(asked: Asked, means: Means, flow: Flow, release: str = "") -> Outc
     return run_flow(asked, means, stage, flow, choose)
 
 
-@contextmanager
-def on_hosts(
-    asked: Asked,
-    means: Means,
-    stage: Stage,
-    hosts: Sequence[Host],
-    witnesses: Sequence[Host] = (),
-) -> Iterator[Fleet]:
-    """Reach these hosts, or Refused; they are left when the block ends."""
-    with reached(
-        hosts,
-        means.here,
-        means.reach,
-        stage.parallel,
-        witnesses=witnesses,
-        skip_bad=asked.skip_bad_hosts,
-    ) as fleet:
-        there = {host.name for host in (*fleet.hosts, *fleet.witnesses)}
-        left = [host.name for host in (*hosts, *witnesses) if host.name not in there]
-        if left:
-            means.emit(Note(f"left out, because they cannot be reached: {', '.join(left)}"))
-        yield fleet
-
-
 def run_flow(asked: Asked, means: Means, stage: Stage, flow: Flow, choose: Choose) -> Outcome:
-    """Run a flow from beginning to end, or with --dry only say what it would do."""
+    """Run a flow from beginning to end, or with --dry only say what it would do.
+
+    While another run has the locks, this waits for as long as --wait allows.
+    """
+    until = time.monotonic() + asked.wait
+    said = False
+    while True:
+        try:
+            return _run_once(asked, means, stage, flow, choose)
+        except Locked as locked:
+            if not locked.alive or time.monotonic() > until:
+                raise
+            if not said:
+                means.emit(Note(f"waiting: {locked.what}"))
+                said = True
+        time.sleep(WAIT_STEP)
+
+
+def _run_once(asked: Asked, means: Means, stage: Stage, flow: Flow, choose: Choose) -> Outcome:
     hosts = participants(stage, asked.select(stage, flow.roles), asked.roles or flow.roles)
     if not hosts:
         raise Refused("none of the selected hosts has a role that holds releases")
@@ -142,14 +119,14 @@ def run_flow(asked: Asked, means: Means, stage: Stage, flow: Flow, choose: Choos
         must_be_fit(flow, fleet.hosts, found)
         plan, goal = _planned(means, stage, flow, run, fleet, found, choose)
         if asked.dry:
-            for line in (*_heading(stage, goal, fleet.hosts, found), *plan.lines()):
+            for line in (*opening_words(stage, goal, fleet.hosts, found), *plan.lines()):
                 means.emit(Note(line))
             return Outcome(goal.id)
-        must_consent(stage, asked, tuple(_heading(stage, goal, fleet.hosts, found)))
+        must_consent(stage, asked, tuple(opening_words(stage, goal, fleet.hosts, found)))
         with fleet.locked(run):
             found = fleet.look()
             plan, goal = _planned(means, stage, flow, run, fleet, found, choose)
-            for line in _heading(stage, goal, fleet.hosts, found):
+            for line in opening_words(stage, goal, fleet.hosts, found):
                 means.emit(Note(line))
             return _carried_out(plan, goal, fleet, means, found, stage.parallel)
 
@@ -200,13 +177,3 @@ def _carried_out(
 def new_run(verb: str, who: str) -> Run:
     """A run with an id of its own; the time in it is for people and decides nothing."""
     return Run(f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}", verb, who)
-
-
-def _heading(stage: Stage, goal: Goal, hosts: Sequence[Host], found: Found) -> Iterator[str]:
-    if goal.source is not None:
-        subject = f" {goal.source.subject}" if goal.source.subject else ""
-        yield f"{stage.project.name} on {stage.name}: {goal.source.revision[:7]}{subject}"
-    for kind, release in (("web", goal.web), ("static", goal.static)):
-        if release is not None and release.id:
-            live = {found[host.name].tree(kind).current for host in hosts} - {None}
-            yield f"{kind}: {', '.join(sorted(map(str, live))) or 'nothing'} -> {release.id}"

@@ -23,6 +23,7 @@ def arguments() -> list[Argument]:
         _switch("serial", "Work on one host after the other."),
         _switch("skip-bad-hosts", "Go on without hosts that cannot be reached."),
         _list(("set",), "KEY=VALUE for this run; may be repeated."),
+        Argument(names=("wait",), help="Seconds to wait while another run has the hosts' locks."),
         _switch("yes", "Do not ask where a stage wants to be confirmed."),
         _switch("json", "Tell the result in lines of JSON."),
     ]
@@ -41,6 +42,7 @@ def asked(args: Mapping[str, Any], start: Path, environ: Mapping[str, str]) -> A
         serial=args["serial"].value,
         skip_bad_hosts=args["skip-bad-hosts"].value,
         sets=tuple(_pair(text) for text in args["set"].value),
+        wait=_seconds(args["wait"].value),
         yes=args["yes"].value,
         dry=args["dry"].value,
         json=args["json"].value,
@@ -69,6 +71,14 @@ def _list(names: tuple[str, ...], help: str) -> Argument:
     # Invoke takes an empty list for a value: a forgotten one must not mean the whole fleet.
     argument.raw_value = None
     return argument
+
+
+def _seconds(text: str | None) -> float:
+    if text is None:
+        return 0.0
+    if not text.isdecimal():
+        raise Refused(f"--wait wants whole seconds, not {text!r}")
+    return float(text)
 
 
 def _pool_size(text: str | None) -> int:

@@ -15,7 +15,8 @@ from deploy.findings import Findings
 from deploy.fleet import Fleet, locked_by
 from deploy.host import Host
 from deploy.journal import Change, Entry
-from deploy.main import Means, new_run, on_hosts
+from deploy.main import new_run
+from deploy.means import Means, on_hosts
 from deploy.outcome import Outcome
 from deploy.plan import Part, Plan, Work
 from deploy.release import Layout

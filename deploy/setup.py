@@ -9,7 +9,8 @@ from deploy.asked import Asked
 from deploy.command import Command
 from deploy.flow import SETUP
 from deploy.host import Host
-from deploy.main import Means, on_hosts, on_hosts_alone
+from deploy.main import on_hosts_alone
+from deploy.means import Means, on_hosts
 from deploy.outcome import Outcome
 from deploy.report import Note
 from deploy.stage import Stage

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from deploy.asked import Asked
 from deploy.findings import Findings
 from deploy.host import Host
-from deploy.main import Means, on_hosts
+from deploy.means import Means, on_hosts
 from deploy.outcome import Outcome
 from deploy.report import Fact, Note, Table
 

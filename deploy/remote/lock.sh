@@ -18,12 +18,18 @@ take_lock() {
   flock -n 8
   if ln "$dir/lock.$token" "$dir/lock" 2>/dev/null; then
     rm -f "$dir/lock.$token"
+    keep_reserve "$dir"
     return 0
   fi
   rm -f "$dir/lock.$token"
   exec 8<&-
   look_lock "$1"
   return 73
+}
+
+# 64 KiB that are given up when the disk is full, so that the journal can still be written.
+keep_reserve() {
+  [ -s "$1/reserve" ] || head -c 65536 /dev/zero >"$1/reserve" || rm -f "$1/reserve"
 }
 
 # give_lock ROOT                Takes the file away only if it is still ours.
@@ -55,7 +61,10 @@ take_over() {
     look_lock "$1"
     return 73
   fi
-  printf '%s\n' "$3" >"$dir/lock.$token" || { rm -f "$dir/lock.$token"; return 74; }
+  printf '%s\n' "$3" >"$dir/lock.$token" || {
+    rm -f "$dir/reserve"
+    printf '%s\n' "$3" >"$dir/lock.$token" || { rm -f "$dir/lock.$token"; return 74; }
+  }
   exec 8<"$dir/lock.$token"
   flock -n 8
   mv -fT "$dir/lock.$token" "$lock"

@@ -53,10 +53,17 @@ switch() {
 # unswitch DIR                  Before the first release there was no current.
 unswitch() { rm -f "$1/current"; }
 
-# record ROOT LINE              Adds a line to the journal; readers see all of it or nothing.
+# record ROOT LINE              Adds a line to the journal; readers see all of it or nothing. A disk
+# that is full must not keep a run from being closed: that is what the reserve is for.
 record() {
-  { if [ -e "$1/.deploy/journal" ]; then cat "$1/.deploy/journal"; fi; printf '%s\n' "$2"; } |
-    replace_file "$1/.deploy/journal"
+  if ! add_line "$1/.deploy/journal" "$2" 2>/dev/null; then
+    rm -f "$1/.deploy/reserve"
+    add_line "$1/.deploy/journal" "$2"
+  fi
+}
+
+add_line() {
+  { if [ -e "$1" ]; then cat "$1"; fi; printf '%s\n' "$2"; } | replace_file "$1"
 }
 
 # remember FILE TEXT

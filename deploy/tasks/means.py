@@ -12,7 +12,7 @@ from pathlib import Path
 from deploy.asked import Asked
 from deploy.here import Here
 from deploy.host import Host
-from deploy.main import Means
+from deploy.means import Means
 from deploy.reach import Reach
 from deploy.report import Emit, Event
 from deploy.report.jsonevents import JsonEvents

@@ -14,7 +14,8 @@ from deploy.flow import DEPLOY, ROLLBACK, Flow
 from deploy.freeze import freeze, thaw
 from deploy.here import Here
 from deploy.host import Host
-from deploy.main import Means, deploy, rollback
+from deploy.main import deploy, rollback
+from deploy.means import Means
 from deploy.outcome import Outcome
 from deploy.project import Project
 from deploy.reach import LinkLost, Reach

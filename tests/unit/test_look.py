@@ -1,6 +1,6 @@
 """What `look` prints becomes findings."""
 
-from deploy.findings import understand
+from deploy.look import understand
 
 A, B = "000001-aaaaaaa", "000002-bbbbbbb"
 SAID = f"""user deploy

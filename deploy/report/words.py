@@ -1,4 +1,4 @@
-"""The last words of a run that went well: what is live on each host now, and where to see it."""
+"""The first and the last words of a run: what it is going to make live, and what is live now."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -7,6 +7,7 @@ from deploy.findings import Findings
 from deploy.host import Host
 from deploy.plan import Plan
 from deploy.report import Event, Note, Table
+from deploy.stage import Stage
 from deploy.steps import Phase
 
 
@@ -31,3 +32,16 @@ def _rows(
         if release is not None:
             before = found[host.name].tree("static" if static else "web").current or "-"
             yield host.name, before, release.id, host.url or "-"
+
+
+def opening_words(
+    stage: Stage, goal: Goal, hosts: Sequence[Host], found: Mapping[str, Findings]
+) -> Iterator[str]:
+    """What is released where, and in the place of what."""
+    if goal.source is not None:
+        subject = f" {goal.source.subject}" if goal.source.subject else ""
+        yield f"{stage.project.name} on {stage.name}: {goal.source.revision[:7]}{subject}"
+    for kind, release in (("web", goal.web), ("static", goal.static)):
+        if release is not None and release.id:
+            live = {found[host.name].tree(kind).current for host in hosts} - {None}
+            yield f"{kind}: {', '.join(sorted(map(str, live))) or 'nothing'} -> {release.id}"

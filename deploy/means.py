@@ -1,0 +1,53 @@
+"""How the world is reached: this machine, the hosts, the eyes of the operator."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from deploy.asked import Asked
+from deploy.command import Command, Result
+from deploy.fleet import Fleet, ReachHost, reached
+from deploy.host import Host
+from deploy.reach import Reach
+from deploy.report import Emit, Note
+from deploy.stage import Stage
+from deploy.workshop import Workshop
+
+
+@dataclass(frozen=True)
+class Means:
+    """What a task is given to work with; tests give their own."""
+
+    here: Reach
+    reach: ReachHost
+    emit: Emit
+    workshop: Callable[[str], Workshop]
+    who: str
+
+    def run_here(self, command: Command) -> Result:
+        """Run a program on this machine."""
+        return self.here.execute(command, lambda _line: None)
+
+
+@contextmanager
+def on_hosts(
+    asked: Asked,
+    means: Means,
+    stage: Stage,
+    hosts: Sequence[Host],
+    witnesses: Sequence[Host] = (),
+) -> Iterator[Fleet]:
+    """Reach these hosts, or Refused; they are left when the block ends."""
+    with reached(
+        hosts,
+        means.here,
+        means.reach,
+        stage.parallel,
+        witnesses=witnesses,
+        skip_bad=asked.skip_bad_hosts,
+    ) as fleet:
+        there = {host.name for host in (*fleet.hosts, *fleet.witnesses)}
+        left = [host.name for host in (*hosts, *witnesses) if host.name not in there]
+        if left:
+            means.emit(Note(f"left out, because they cannot be reached: {', '.join(left)}"))
+        yield fleet
