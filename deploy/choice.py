@@ -112,6 +112,7 @@ def rollback_target(hosts: Sequence[Host], found: Found, to: str) -> Goal:
     web_id = _agreed("web", serving, found, to) if web else None
     if web_id is None:
         return Goal(None, _back_to("static", static, found, _agreed("static", static, found, to)))
+    _must_have_files(web_id, serving, found)
     wanted = {host.name: found[host.name].static.as_of(int(web_id[:6])) for host in static}
     static_id = _one("static", wanted) if any(wanted.values()) else None
     live = {found[host.name].static.current for host in static}
@@ -120,6 +121,21 @@ def rollback_target(hosts: Sequence[Host], found: Found, to: str) -> Goal:
         _back_to("web", web, found, web_id),
         _back_to("static", static, found, static_id or "") if moves else None,
     )
+
+
+def _must_have_files(web_id: str, serving: Sequence[Host], found: Found) -> None:
+    """Raises Refused if a static host lacks files that pages of the release name."""
+    digests = {found[host.name].web.files.get(web_id) for host in serving} - {None}
+    lacking = [
+        name
+        for name, said in found.items()
+        if said.static.complete and digests - set(said.static.files.values())
+    ]
+    if lacking and any(said.static.files for said in found.values()):
+        raise Refused(
+            f"nothing changed: {', '.join(lacking)} no longer has the static files of {web_id}",
+            hint="fab -R static deploy-static --revision " + web_id[7:],
+        )
 
 
 def _agreed(kind: str, hosts: Sequence[Host], found: Found, to: str) -> str:

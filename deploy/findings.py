@@ -9,7 +9,11 @@ from deploy.release import Release, as_of, previous
 
 @dataclass(frozen=True)
 class Tree:
-    """The releases of one kind on a host. `current` is None before the first one."""
+    """The releases of one kind on a host. `current` is None before the first one.
+
+    `files` has a digest for each release whose static files carry digests in their names: with
+    equal digests, pages of the one find all their files in the other.
+    """
 
     current: str | None = None
     blocked: bool = False
@@ -17,6 +21,7 @@ class Tree:
     partial: tuple[str, ...] = ()
     history: tuple[str, ...] = ()
     committed: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def previous(self) -> str | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from deploy.errors import Refused
 from deploy.steps import Step
 from deploy.steps.activate import activate, change_slot, check
-from deploy.steps.build import collect, export, wheels
+from deploy.steps.build import check_files, collect, export, wheels
 from deploy.steps.code import entry, install, push, seal
 from deploy.steps.db import migrate, migrate_now
 from deploy.steps.finish import prune
@@ -67,6 +67,7 @@ DEPLOY = Flow(
         export,
         wheels,
         collect,
+        check_files,
         push,
         install,
         entry,

@@ -88,6 +88,7 @@ def _tree(
         partial=tuple(partial),
         history=history(journal, kind, live),
         committed=committed(journal, kind),
+        files=dict(value.split(" ", 1) for value in said.get(f"{releases}-files", ())),
     )
 
 

@@ -142,6 +142,7 @@ def _planned(
 ) -> tuple[Plan, Goal]:
     goal = choose(fleet.hosts, found)
     everyone = tuple((host, found[host.name]) for host in fleet.hosts)
+    others = tuple((host, found[host.name]) for host in fleet.witnesses)
     here = Host(HERE, "", roles=(HERE,), project=stage.project)
     targets = [
         Target(
@@ -153,6 +154,7 @@ def _planned(
             static=goal.static,
             source=goal.source,
             fleet=everyone,
+            witnesses=others,
         )
         for host, said in ((here, Findings()), *everyone)
     ]

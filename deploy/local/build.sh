@@ -4,10 +4,6 @@
 # complete, whatever was interrupted, and two runs at once do not disturb each other.
 set -eu
 
-target=$2
-new=$target.$$
-mkdir -p "$(dirname "$target")"
-trap 'rm -rf "$new" "$new.tar"' EXIT
 
 # export_code TARGET REPOSITORY TREE
 export_code() {
@@ -40,13 +36,38 @@ collect_static() {
   cp -al "$2" "$new"
   (cd "$new" && PYTHONDONTWRITEBYTECODE=1 "$3" "$4" "$5")
   mkdir "$new/.onweb"
-  for name in staticfiles.json robots.txt favicon.ico; do
+  for name in staticfiles.json robots.txt favicon.ico .hashed; do
     if [ -f "$new/$6/$name" ]; then cp -l "$new/$6/$name" "$new/.onweb/$name"; fi
   done
 }
 
-if [ -e "$target" ]; then exit 0; fi
+# same_files COLLECTED STATIC_ROOT HOST=DIGEST,... ...    Whether each static host has the files that
+# these pages name. It may lack one only if names carry no digest, and that cannot be told.
+same_files() {
+  list=$1/$2/.hashed
+  [ -e "$list" ] || { echo "file names carry no digest: not checked"; return 0; }
+  digest=$(sha256sum <"$list" | cut -c1-16)
+  shift 2
+  for host in "$@"; do
+    case ",${host#*=}," in
+      *",$digest,"*) ;;
+      *) echo "${host%%=*} does not have the static files of this release: fab -R static deploy-static"
+         lacking=1 ;;
+    esac
+  done
+  [ -z "${lacking-}" ]
+}
+
 word=$1
 shift
+if [ "$word" = same_files ]; then
+  same_files "$@"
+  exit
+fi
+target=$1
+if [ -e "$target" ]; then exit 0; fi
+new=$target.$$
+mkdir -p "$(dirname "$target")"
+trap 'rm -rf "$new" "$new.tar"' EXIT
 "$word" "$@"
 mv -T "$new" "$target" 2>/dev/null || [ -e "$target" ]

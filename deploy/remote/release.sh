@@ -32,11 +32,17 @@ link_shared() {
   done
 }
 
-# seal ROOT ID JSON             The last act of preparing: release.json says it is complete.
+# digest_files DIRECTORY RELEASE    Names what static files there are, by their names with digests.
+digest_files() {
+  if [ -e "$1/.hashed" ]; then sha256sum <"$1/.hashed" | cut -c1-16 >"$2/.files"; fi
+}
+
+# seal ROOT ID STATIC_ROOT JSON The last act of preparing: release.json says it is complete.
 seal() {
   local release=$1/releases/$2
   "$release/venv/bin/python" -m compileall -q -x '(^|/)(venv|node_modules)(/|$)' "$release" || return 65
-  printf '%s\n' "$3" | replace_file "$release/release.json"
+  digest_files "$release/$3" "$release" || return 74
+  printf '%s\n' "$4" | replace_file "$release/release.json"
 }
 
 # switch DIR ID                 DIR/current becomes that release, by one rename(2).

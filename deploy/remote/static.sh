@@ -8,6 +8,7 @@ seal_static() {
   if [ -e "$release/.hashed" ]; then
     (cd "$release" && xargs -0 -r cp -l -n --parents -t "$1/pool" -- <.hashed) || return 74
   fi
+  digest_files "$release" "$release" || return 74
   printf '%s\n' "$2" >"$release/.release" || return 74
   printf '%s\n' "$3" | replace_file "$release/release.json"
 }

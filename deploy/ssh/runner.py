@@ -34,7 +34,7 @@ def cut(channel: Channel) -> None:
 
 def exec_in_time(channel: Channel, command: str | bytes, timeout: float) -> None:
     """Start a program; Paramiko alone would wait for the server's answer without end."""
-    timer = threading.Timer(timeout, channel.close)
+    timer = threading.Timer(timeout, cut, (channel,))
     timer.daemon = True
     timer.start()
     try:

@@ -34,7 +34,8 @@ class Target:
     """All that a step may know: a machine, what was found on it, and what is to go live.
 
     `web` and `static` are the releases that this run makes live, None where it makes none.
-    `fleet` holds every host of the run with its findings, for steps that build for all of them.
+    `fleet` holds every host of the run with its findings, for steps that build for all of them;
+    `witnesses` are the other hosts of the stage that hold releases.
     `source` is None when nothing is built, as in a rollback.
     """
 
@@ -46,6 +47,7 @@ class Target:
     static: Release | None = None
     source: Source | None = None
     fleet: tuple[tuple[Host, Findings], ...] = ()
+    witnesses: tuple[tuple[Host, Findings], ...] = ()
 
     @property
     def project(self) -> Project:

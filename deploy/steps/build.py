@@ -97,3 +97,18 @@ def collect(t: Target) -> Iterator[Action]:
         project.static.root,
         env=project.static.env,
     )
+
+
+@step("static.check", roles=(HERE,))
+def check_files(t: Target) -> Iterator[Action]:
+    """see that the static hosts have every file that the pages name"""
+    if t.web is None or t.static is not None or t.project.static.mode != "server":
+        return
+    digests = [
+        f"{host.name}={','.join(dict.fromkeys(found.static.files.values()))}"
+        for host, found in t.witnesses
+        if "static" in host.roles
+    ]
+    if digests:
+        made = t.workshop.collected(t.made_from, t.project.static.env, t.project.settings)
+        yield _build("same_files", made, t.project.static.root, *digests)

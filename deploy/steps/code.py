@@ -73,4 +73,5 @@ def seal(t: Target) -> Iterator[Action]:
         "venv": venv_key(t.made_from, t.found),
         "migrations": t.code.migrations,
     }
-    yield word("seal", t.layout.root, t.code.id, json.dumps(facts), quiet_limit=300.0)
+    where = (t.layout.root, t.code.id, t.project.static.root)
+    yield word("seal", *where, json.dumps(facts), quiet_limit=300.0)

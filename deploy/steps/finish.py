@@ -32,8 +32,17 @@ def prune(t: Target) -> Iterator[Action]:
 
 def _gone(t: Target, tree: Tree, release: Release) -> tuple[str, ...]:
     needed = {release.id, tree.current, tree.previous, *t.found.slots.values()}
+    if tree is t.found.static:
+        needed |= _named_by_pages(t, tree)
     complete = {*tree.complete, release.id}
     return expired(complete, tree.partial, t.project.keep, needed)
+
+
+def _named_by_pages(t: Target, files: Tree) -> set[str]:
+    """Static releases without which pages of a web release that is kept anywhere lack a file."""
+    pages = {digest for _, found in (*t.fleet, *t.witnesses) for digest in found.web.files.values()}
+    newest_with = {files.files[name]: name for name in sorted(files.files)}
+    return {name for digest, name in newest_with.items() if digest in pages}
 
 
 def _unused_venvs(

@@ -1,0 +1,147 @@
+"""Remote calls, counted host by host, and the instant at which a controller is to die."""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from deploy.command import Action, Command, OnLine, Result
+from deploy.reach import Reach
+
+Value = TypeVar("Value")
+BEGIN, DONE = "begin", "done"
+MODES = ("before", "during", "after", "late")
+
+
+@dataclass(frozen=True)
+class Point:
+    """The `number`th call of a host, counted from 1, and when around it to die.
+
+    `before` it is sent; `during` it, `delay` seconds after it was sent; `after` its answer came;
+    `late`: it is sent to a host that is stopped, so that it arrives when the controller is dead.
+    """
+
+    host: str
+    number: int
+    mode: str
+    delay: float = 0.03
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.number}:{self.mode}:{self.delay:.3f}"
+
+    @staticmethod
+    def parse(text: str) -> "Point":
+        """The point that `str` wrote."""
+        host, number, mode, delay = text.split(":")
+        return Point(host, int(number), mode, float(delay))
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call that a run made: its host, its number there, what it did, and how long it took."""
+
+    host: str
+    number: int
+    what: str
+    seconds: float
+
+
+def die() -> None:
+    """End this very process as the kernel's out-of-memory killer would."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(60)
+
+
+class Counted:
+    """A Reach whose every call is written down, and at one of which the process dies."""
+
+    def __init__(
+        self,
+        inner: Reach,
+        log: Path,
+        point: Point | None,
+        hold: tuple[str, ...] = (),
+        death: Callable[[], None] = die,
+    ) -> None:
+        """`hold` is the program of this machine that stops the host's side, for mode `late`."""
+        self._inner = inner
+        self._log = log
+        self._point = point if point and point.host == inner.name else None
+        self._hold = hold
+        self._death = death
+        self._count = 0
+
+    @property
+    def name(self) -> str:
+        """The host's name."""
+        return self._inner.name
+
+    @property
+    def door(self) -> str:
+        """What answers logins."""
+        return self._inner.door
+
+    def open(self) -> None:
+        """Log in."""
+        self._counted("open", self._inner.open)
+
+    def execute(self, action: Action, on_line: OnLine) -> Result:
+        """Run an action."""
+        return self._counted(action.shell(), lambda: self._inner.execute(action, on_line))
+
+    def execute_here(self, command: Command) -> Result:
+        """Run a word in the channel's process."""
+        return self._counted(command.shell(), lambda: self._inner.execute_here(command))
+
+    def stop(self) -> None:
+        """End what runs there."""
+        self._inner.stop()
+
+    def close(self) -> None:
+        """Log out."""
+        self._inner.close()
+
+    def _counted(self, what: str, call: Callable[[], Value]) -> Value:
+        self._count += 1
+        here = self._point is not None and self._point.number == self._count
+        began = time.monotonic()
+        self._note(BEGIN, 0.0, what)
+        if here:
+            self._arm()
+        try:
+            return call()
+        finally:
+            self._note(DONE, time.monotonic() - began, what)
+            if here:
+                self._death()
+
+    def _arm(self) -> None:
+        assert self._point is not None
+        if self._point.mode == "before":
+            self._death()
+        if self._point.mode == "late":
+            subprocess.run(self._hold, check=True)
+        if self._point.mode != "after":
+            timer = threading.Timer(self._point.delay, self._death)
+            timer.daemon = True
+            timer.start()
+
+    def _note(self, state: str, seconds: float, what: str) -> None:
+        line = f"{self.name}\t{self._count}\t{state}\t{seconds:.4f}\t{what!r}\n"
+        with self._log.open("a") as log:
+            log.write(line)
+
+
+def read(log: Path) -> tuple[Call, ...]:
+    """The calls that a run made, in the order in which they ended; unfinished ones are left out."""
+    calls = []
+    for line in log.read_text().splitlines():
+        host, number, state, seconds, what = line.split("\t", 4)
+        if state == DONE:
+            calls.append(Call(host, int(number), what, float(seconds)))
+    return tuple(calls)
