@@ -1,0 +1,46 @@
+"""Quoting: it happens in one place, so it is tested in one."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from deploy.command import Command, Upload
+
+HOSTILE = ["", " ", "$(id)", "`id`", "; rm -rf ~", "a'b", 'a"b', "a\nb", "-rf", "*", "~", "é", "\\"]
+
+
+@pytest.mark.parametrize("word", HOSTILE)
+def test_a_shell_reads_back_every_word_as_it_was(word: str, tmp_path: Path) -> None:
+    folder = tmp_path / "a b"
+    folder.mkdir()
+    command = Command(
+        (
+            "python3",
+            "-c",
+            "import os,sys; print([sys.argv[1:], os.environ['V'], os.getcwd()])",
+            word,
+        ),
+        cwd=str(folder),
+        env=(("V", word),),
+    )
+    said = subprocess.run(
+        ["/bin/sh", "-c", command.shell()], capture_output=True, text=True, check=True
+    )
+    assert said.stdout == f"{[[word], word, str(folder)]}\n"
+
+
+def test_a_nul_byte_is_refused_because_no_program_could_get_it() -> None:
+    with pytest.raises(ValueError, match="NUL"):
+        Command(("echo", "a\0b"))
+
+
+def test_what_goes_to_standard_input_is_neither_shown_nor_printed() -> None:
+    command = Command(("cat",), stdin="hunter2")
+    assert "hunter2" not in command.shell()
+    assert "hunter2" not in repr(command)
+
+
+def test_an_upload_says_in_a_plan_what_is_linked_and_what_is_sent() -> None:
+    upload = Upload(Path("/from/here"), "/to/there", like=("/old one",))
+    assert upload.shell() == "rsync --checksum --link-dest='/old one' /from/here/ /to/there/"

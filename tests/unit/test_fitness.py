@@ -1,0 +1,92 @@
+"""What a host must be and have before anything is changed on it."""
+
+from dataclasses import replace
+
+import pytest
+
+from deploy.errors import Locked, Refused
+from deploy.findings import Findings, Lock, Tree
+from deploy.fitness import must_be_fit
+from deploy.flow import DEPLOY, ROLLBACK
+from deploy.host import Host
+from deploy.journal import Change, Entry, Run
+from deploy.project import Project
+
+PROJECT = Project(name="shop", root="/srv/www/shop")
+WEB = Host("web1", "web1", ("web",), project=PROJECT)
+FIT = Findings(user="deploy", root="ok", free=10**7, python="3.11.2")
+
+
+def refused(found: Findings) -> str:
+    with pytest.raises(Refused) as error:
+        must_be_fit(DEPLOY, [WEB], {"web1": found})
+    assert error.value.what.startswith("not started, nothing changed:")
+    return f"{error.value.what}\n{error.value.hint}"
+
+
+def test_a_fit_host_passes() -> None:
+    must_be_fit(DEPLOY, [WEB], {"web1": FIT})
+
+
+def test_every_fault_of_every_host_is_told_at_once() -> None:
+    other = replace(WEB, name="web2")
+    with pytest.raises(Refused) as error:
+        must_be_fit(
+            DEPLOY,
+            [WEB, other],
+            {"web1": replace(FIT, lacks=("rsync", "curl")), "web2": replace(FIT, root="readonly")},
+        )
+    assert "web1: rsync is not installed: apt-get install rsync" in error.value.what
+    assert "web1: curl is not installed" in error.value.what
+    assert "web2: /srv/www/shop cannot be written by deploy" in error.value.what
+
+
+def test_only_what_the_flow_needs_is_asked_for() -> None:
+    must_be_fit(ROLLBACK, [WEB], {"web1": replace(FIT, lacks=("rsync", "python3-venv"))})
+
+
+def test_a_host_that_was_never_prepared_says_how_to_prepare_it() -> None:
+    said = refused(Findings(user="deploy", root="missing", python="3.11.2"))
+    assert "/srv/www/shop is not prepared for this site" in said
+    assert "fab setup --script" in said
+
+
+def test_a_current_that_is_a_directory_says_how_to_move_it_away() -> None:
+    said = refused(replace(FIT, web=Tree(blocked=True)))
+    assert "mv /srv/www/shop/current /srv/www/shop/current.old" in said
+
+
+def test_a_python_that_is_missing_or_too_old_is_named() -> None:
+    assert "there is no python3" in refused(replace(FIT, python=""))
+    assert "python3 is 3.7.3" in refused(replace(FIT, python="3.7.3"))
+
+
+def test_a_disk_that_is_nearly_full_is_refused() -> None:
+    assert "only 10 MiB are free" in refused(replace(FIT, free=10 * 1024))
+
+
+def locked(found: Findings) -> Locked:
+    with pytest.raises(Locked) as error:
+        must_be_fit(DEPLOY, [WEB], {"web1": found})
+    assert "nothing was changed" in error.value.what
+    return error.value
+
+
+def test_a_lock_whose_owner_lives_is_worth_waiting_for() -> None:
+    error = locked(replace(FIT, lock=Lock("r1 deploy by ann@desk", alive=True)))
+    assert error.alive
+    assert "r1 deploy by ann@desk" in error.what
+
+
+def test_a_lock_whose_owner_is_gone_and_an_open_run_need_recover() -> None:
+    assert locked(replace(FIT, lock=Lock("r1", alive=False))).hint == "fab recover"
+    entry = Entry(Run("r1", "deploy", "ann@desk"), "web1", ("web1",), {"web": Change(None, "x")})
+    error = locked(replace(FIT, runs=(entry,)))
+    assert error.hint == "fab recover"
+    assert "in the middle of deploy r1 by ann@desk" in error.what
+
+
+def test_a_frozen_host_says_by_whom_and_why() -> None:
+    error = locked(replace(FIT, frozen="by ann@desk: audit"))
+    assert "frozen: by ann@desk: audit" in error.what
+    assert error.hint == "fab unlock"

@@ -1,0 +1,153 @@
+"""The exact plan of a deploy and of a rollback, as two texts that a reviewer can read."""
+
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import deploy
+from deploy.command import Action, Command
+from deploy.errors import Refused
+from deploy.findings import Findings, Tree
+from deploy.flow import DEPLOY, DEPLOY_STATIC, ROLLBACK, Flow
+from deploy.host import Host
+from deploy.journal import Run
+from deploy.plan import make_plan
+from deploy.project import Project, Static, Web
+from deploy.release import Release
+from deploy.source import Source
+from deploy.steps import HERE, Phase, Target, step
+from deploy.steps.activate import activate
+from deploy.steps.code import push
+from deploy.steps.db import migrate
+from deploy.steps.finish import prune
+from deploy.workshop import Workshop, venv_key
+
+OLD, NEW = "000007-aaaaaaa", "000008-bbbbbbb"
+PROJECT = Project(
+    name="shop",
+    root="/srv/www/shop",
+    settings="config.settings.production",
+    wsgi="config.wsgi:application",
+    web=Web(server_name="shop.example.com", warm=("/about/",)),
+    static=Static(mode="server", env=(("SECRET_KEY", "placeholder"),)),
+)
+HOSTS = (
+    Host("web1", "web1.example.com", ("web",), project=PROJECT),
+    Host("web2", "web2.example.com", ("web",), project=PROJECT),
+    Host("static1", "static1.example.com", ("static",), project=PROJECT),
+    Host("db1", "db1.example.com", ("db",), project=PROJECT),
+)
+SOURCE = Source(Path("/repository"), "", "b" * 40, "c" * 40, "req", "mig", "Add a page")
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def tree(*names: str) -> Tree:
+    return Tree(
+        current=names[-1],
+        complete={name: Release(name, "a" * 40, "v", "mig") for name in names},
+        history=names,
+    )
+
+
+def found(host: Host) -> Findings:
+    said = Findings(python="3.11.2", platform="linux-x86_64", libc="glibc-2.36", root="ok")
+    if "static" in host.roles:
+        return replace(said, static=tree(OLD))
+    return replace(said, web=tree("000006-fffffff", OLD), live_slot="green")
+
+
+def targets(release: Release, source: Source | None, hosts: tuple[Host, ...]) -> list[Target]:
+    here = Host(HERE, "", (HERE,), project=PROJECT)
+    fleet = tuple((host, found(host)) for host in hosts)
+    roles = {role for host in hosts for role in host.roles}
+    return [
+        Target(
+            host=host,
+            found=said,
+            run=Run("20260101-120000-abc123", "deploy", "ann@desk"),
+            workshop=Workshop(Path("/cache")),
+            web=release if roles & {"web", "db"} else None,
+            static=release if "static" in roles else None,
+            source=source,
+            fleet=fleet,
+        )
+        for host, said in ((here, Findings()), *fleet)
+    ]
+
+
+def lines(flow: Flow, source: Source | None, hosts: tuple[Host, ...] = HOSTS) -> str:
+    release = Release(NEW, "b" * 40, "v", "mig")
+    text = "\n".join(
+        make_plan(
+            flow, targets(release, source, hosts)[0].run, targets(release, source, hosts)
+        ).lines()
+    )
+    return (
+        text.replace(sys.executable, "PYTHON").replace(str(Path(deploy.__file__).parent), "DEPLOY")
+        + "\n"
+    )
+
+
+def agrees(name: str, text: str) -> None:
+    path = GOLDEN / name
+    if os.environ.get("WRITE_GOLDEN"):
+        path.write_text(text)
+    assert text == path.read_text(), "WRITE_GOLDEN=1 writes the plan anew; read the difference"
+
+
+def test_the_plan_of_a_deploy_is_known_word_for_word() -> None:
+    agrees("deploy.txt", lines(DEPLOY, SOURCE))
+
+
+def test_the_plan_of_a_rollback_is_known_word_for_word() -> None:
+    agrees("rollback.txt", lines(ROLLBACK, None))
+
+
+def test_a_static_release_touches_the_static_hosts_alone() -> None:
+    agrees("deploy-static.txt", lines(DEPLOY_STATIC, SOURCE, HOSTS[2:3]))
+
+
+def test_a_venv_that_a_host_has_is_not_built_again() -> None:
+    has = replace(found(HOSTS[0]), venvs=(venv_key(SOURCE, found(HOSTS[0])),))
+    made = targets(Release(NEW, "b" * 40, "v", "mig"), SOURCE, HOSTS[:1])
+    made = [replace(one, found=has, fleet=((HOSTS[0], has),)) for one in made]
+    text = "\n".join(make_plan(DEPLOY, made[0].run, made).lines())
+    assert "build_venv" not in text
+    assert "fetch_wheels" not in text
+
+
+def test_migrations_that_the_database_has_are_not_run_and_pages_are_asked_while_preparing() -> None:
+    has = replace(found(HOSTS[3]), migrated="mig")
+    made = targets(Release(NEW, "b" * 40, "v", "mig"), SOURCE, HOSTS)
+    fleet = tuple((host, has if host is HOSTS[3] else said) for host, said in made[0].fleet)
+    made = [replace(one, fleet=fleet) for one in made]
+    text = "\n".join(make_plan(DEPLOY, made[0].run, made).lines())
+    assert "migrate.py" not in text
+    assert text.index("ask 8101 shop.example.com") < text.index("== commit")
+
+
+@step("db.backup", roles=("db",), phase=Phase.COMMIT)
+def backup(_t: Target) -> Iterator[Action]:
+    """dump the database"""
+    yield Command(("pg_dump", "shop"))
+
+
+def test_a_flow_is_changed_by_saying_where() -> None:
+    names = [one.name for one in DEPLOY.before(migrate, backup).without(prune).steps]
+    assert names[names.index("db.migrate") - 1] == "db.backup"
+    assert "prune" not in names
+    assert "prune" in [one.name for one in DEPLOY.steps]
+
+
+def test_a_step_that_prepares_cannot_be_put_behind_the_switch() -> None:
+    with pytest.raises(Refused, match="cannot stand behind the switch"):
+        DEPLOY.after(activate, push)
+
+
+def test_a_step_that_a_flow_does_not_have_cannot_be_replaced() -> None:
+    with pytest.raises(Refused, match="has no step"):
+        ROLLBACK.without(push)

@@ -1,0 +1,69 @@
+"""How a run ended, told to the person who has to act."""
+
+from deploy.findings import Findings, Tree
+from deploy.host import Host
+from deploy.plan import Part
+from deploy.runner import Failure, StepsFailed
+from deploy.steps import Phase, Step
+from deploy.verdict import verdict
+
+A = "000001-aaaaaaa"
+HOSTS = (Host("web1", "web1", ("web",)), Host("static1", "static1", ("static",)))
+FOUND = {"web1": Findings(web=Tree(current=A)), "static1": Findings()}
+
+
+def failed(
+    name: str, phase: Phase, *failures: Failure, stuck: tuple[Failure, ...] = ()
+) -> StepsFailed:
+    part = Part(Step(name, "does", ("web",), lambda _: (), phase), ())
+    return StepsFailed(part, failures, stuck)
+
+
+def test_a_failure_before_the_switch_says_that_nothing_was_switched_and_what_is_live() -> None:
+    error = verdict(
+        failed("code.push", Phase.PREPARE, Failure("web1", "code.push", "no")), HOSTS, FOUND
+    )
+    assert error.exit_code == 3
+    assert "code.push failed on web1: no" in error.what
+    assert (
+        f"nothing was switched: live as before: web1 on {A}; static1 on nothing yet" in error.what
+    )
+
+
+def test_a_cause_that_several_hosts_met_is_told_once() -> None:
+    both = [Failure(host, "web.warm", "ImportError: x") for host in ("web1", "web2")]
+    error = verdict(failed("web.warm", Phase.PREPARE, *both), HOSTS, FOUND)
+    assert error.what.count("ImportError") == 1
+    assert "web.warm failed on web1, web2" in error.what
+
+
+def test_a_failing_migration_says_that_the_database_may_be_ahead() -> None:
+    error = verdict(
+        failed("db.migrate", Phase.COMMIT, Failure("db1", "db.migrate", "x")), HOSTS, FOUND
+    )
+    assert error.exit_code == 6
+    assert "the database may be ahead" in error.what
+
+
+def test_a_failure_after_the_switch_says_that_every_host_was_put_back() -> None:
+    error = verdict(
+        failed("web.activate", Phase.COMMIT, Failure("web1", "web.activate", "x")), HOSTS, FOUND
+    )
+    assert error.exit_code == 5
+    assert "every host was put back and verified" in error.what
+
+
+def test_a_host_that_could_not_be_put_back_is_named_and_recover_is_next() -> None:
+    stuck = (Failure("web1", "web.activate", "the connection was lost", lost=True),)
+    error = verdict(
+        failed("web.activate", Phase.COMMIT, Failure("static1", "x", "y"), stuck=stuck),
+        HOSTS,
+        FOUND,
+    )
+    assert error.exit_code == 7
+    assert "web1: the connection was lost" in error.what
+    assert error.hint == "fab recover"
+
+
+def test_an_interruption_has_its_own_exit_code() -> None:
+    assert verdict(KeyboardInterrupt(), HOSTS, FOUND).exit_code == 130
