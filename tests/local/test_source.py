@@ -1,0 +1,132 @@
+"""Revisions, resolved by a real git."""
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from deploy.command import Command, Result
+from deploy.errors import Refused
+from deploy.here import run_here
+from deploy.project import Project
+from deploy.source import Source, resolve
+
+PROJECT = Project(name="shop", source="site")
+
+
+def run(command: Command) -> Result:
+    return run_here(command, lambda _: None)
+
+
+def git(top: Path, *argv: str) -> str:
+    name = ("-c", "user.name=Ann", "-c", "user.email=ann@example.com")
+    done = subprocess.run(
+        ["git", *name, *argv], cwd=top, check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def top(tmp_path: Path) -> Path:
+    site = tmp_path / "site"
+    (site / "pages" / "migrations").mkdir(parents=True)
+    (site / "manage.py").write_text("")
+    (site / "requirements.txt").write_text("-r more.txt\nDjango\n")
+    (site / "more.txt").write_text("psycopg\n")
+    (site / "pages" / "migrations" / "0001_initial.py").write_text("one")
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-qm", "The first page")
+    return tmp_path
+
+
+def change(top: Path, path: str, text: str) -> Source:
+    (top / path).parent.mkdir(parents=True, exist_ok=True)
+    (top / path).write_text(text)
+    git(top, "add", "-A")
+    git(top, "commit", "-qm", "Change")
+    return resolve(top, PROJECT, "", run)
+
+
+def test_a_revision_becomes_a_commit_once_here_and_nothing_else_travels(top: Path) -> None:
+    git(top, "tag", "v1")
+    source = resolve(top, PROJECT, "v1", run)
+    assert source.revision == git(top, "rev-parse", "HEAD")
+    assert source.tree == git(top, "rev-parse", "HEAD:site")
+    assert source.subject == "The first page"
+
+
+@pytest.mark.parametrize(
+    "revision",
+    [
+        "nope",
+        "$(touch pwned)",
+        "; touch pwned",
+        "--upload-pack=touch pwned",
+        "-rf",
+        "../..",
+        "HEAD\ntouch pwned",
+        "a b",
+        "HEAD:site",
+        "é",
+    ],
+)
+def test_what_is_no_revision_is_refused_and_reaches_no_shell(top: Path, revision: str) -> None:
+    with pytest.raises(Refused):
+        resolve(top, PROJECT, revision, run)
+    assert not list(top.rglob("pwned"))
+
+
+def test_uncommitted_changes_are_refused_because_they_would_not_be_released(top: Path) -> None:
+    (top / "site" / "manage.py").write_text("changed")
+    (top / "site" / "new.py").write_text("new")
+    with pytest.raises(Refused, match="2 changed file") as refused:
+        resolve(top, PROJECT, "", run)
+    assert "--revision HEAD" in refused.value.hint
+    assert resolve(top, PROJECT, "HEAD", run).revision
+
+
+def test_changes_beside_the_source_do_not_matter(top: Path) -> None:
+    (top / "notes.txt").write_text("not part of the site")
+    assert resolve(top, PROJECT, "", run).revision
+
+
+def test_a_folder_that_is_no_repository_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="not a git repository") as refused:
+        resolve(tmp_path, PROJECT, "", run)
+    assert "git init" in refused.value.hint
+
+
+def test_a_repository_without_a_commit_is_refused(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    with pytest.raises(Refused, match="no revision"):
+        resolve(tmp_path, PROJECT, "", run)
+
+
+def test_a_source_without_manage_py_or_requirements_says_which_key_to_set(top: Path) -> None:
+    with pytest.raises(Refused, match=r"no manage\.py"):
+        resolve(top, replace(PROJECT, source="site/pages"), "HEAD", run)
+    with pytest.raises(Refused, match="no folder shop"):
+        resolve(top, replace(PROJECT, source="shop"), "HEAD", run)
+    with pytest.raises(Refused, match=r"no lock\.txt"):
+        resolve(top, replace(PROJECT, requirements="lock.txt"), "HEAD", run)
+
+
+def test_packages_have_one_key_as_long_as_no_requirements_file_changes(top: Path) -> None:
+    before = resolve(top, PROJECT, "", run)
+    page = change(top, "site/pages/views.py", "page")
+    assert page.requirements == before.requirements
+    assert change(top, "site/more.txt", "psycopg\nredis\n").requirements != before.requirements
+
+
+def test_migrations_have_one_key_as_long_as_none_is_added_or_changed(top: Path) -> None:
+    before = resolve(top, PROJECT, "", run)
+    assert change(top, "site/pages/views.py", "page").migrations == before.migrations
+    later = change(top, "site/pages/migrations/0002_more.py", "two")
+    assert later.migrations != before.migrations
+
+
+def test_new_packages_may_bring_migrations_so_they_change_that_key_too(top: Path) -> None:
+    before = resolve(top, PROJECT, "", run)
+    assert change(top, "site/requirements.txt", "Django\nwagtail\n").migrations != before.migrations

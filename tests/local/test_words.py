@@ -1,0 +1,185 @@
+"""The shell words of deploy/remote on real directories, each alone."""
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.command import Command, Result
+from deploy.fleet import words
+from tests.local.locallink import LocalLink
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "srv" / "shop"
+    for inside in ("releases", "shared", "slots", "run", ".deploy", "static/releases"):
+        (root / inside).mkdir(parents=True)
+    (root / "static" / "pool").mkdir()
+    return root
+
+
+@pytest.fixture
+def link(tmp_path: Path) -> Iterator[LocalLink]:
+    link = LocalLink(tmp_path, words())
+    link.open()
+    yield link
+    link.close()
+
+
+def do(link: LocalLink, *argv: str, stdin: str = "") -> Result:
+    return link.execute(Command(argv, stdin=stdin), lambda _: None)
+
+
+def release(root: Path, name: str, *files: str) -> Path:
+    made = root / "releases" / name
+    made.mkdir(parents=True)
+    (made / "release.json").write_text("{}")
+    for path in files:
+        (made / path).parent.mkdir(parents=True, exist_ok=True)
+        (made / path).write_text(path)
+    return made
+
+
+A, B = "000001-aaaaaaa", "000002-bbbbbbb"
+
+
+def test_the_switch_replaces_a_link_and_never_a_directory(link: LocalLink, root: Path) -> None:
+    release(root, A)
+    (root / "current").mkdir()
+    done = do(link, "switch", str(root), A)
+    assert done.exit_code == 65
+    assert "is not a link" in done.output
+    assert (root / "current").is_dir()
+
+
+def test_a_release_that_is_not_complete_is_never_switched_to(link: LocalLink, root: Path) -> None:
+    release(root, A)
+    do(link, "switch", str(root), A)
+    (root / "releases" / B).mkdir()
+    assert do(link, "switch", str(root), B).exit_code == 65
+    assert (root / "current").readlink() == Path("releases") / A
+
+
+def test_a_leftover_of_an_interrupted_switch_cannot_send_the_next_one_astray(
+    link: LocalLink, root: Path
+) -> None:
+    release(root, A)
+    release(root, B)
+    (root / "current.new").symlink_to(f"releases/{A}")
+    assert do(link, "switch", str(root), B).ok
+    assert (root / "current").readlink() == Path("releases") / B
+    assert not (root / "releases" / A / B).exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [("media", "../../shared/media"), ("var/data/files", "../../../../shared/var/data/files")],
+)
+def test_shared_paths_of_any_depth_lead_into_shared(
+    link: LocalLink, root: Path, path: str, target: str
+) -> None:
+    made = release(root, A)
+    assert do(link, "link_shared", str(root), A, path).ok
+    assert (made / path).readlink() == Path(target)
+    (made / path / "upload.txt").write_text("kept")
+    assert (root / "shared" / path / "upload.txt").read_text() == "kept"
+
+
+def test_a_shared_path_that_would_hide_files_of_the_code_is_refused(
+    link: LocalLink, root: Path
+) -> None:
+    release(root, A, "media/logo.png")
+    done = do(link, "link_shared", str(root), A, "media")
+    assert done.exit_code == 65
+    assert "would hide the code's" in done.output
+
+
+def test_the_journal_only_ever_grows_and_is_never_seen_half_written(
+    link: LocalLink, root: Path
+) -> None:
+    for number in range(3):
+        assert do(link, "record", str(root), f"commit r{number}").ok
+    assert (root / ".deploy/journal").read_text() == "commit r0\ncommit r1\ncommit r2\n"
+    assert sorted(path.name for path in (root / ".deploy").iterdir()) == ["journal"]
+
+
+def test_removing_releases_leaves_names_that_are_none_alone(link: LocalLink, root: Path) -> None:
+    release(root, A)
+    release(root, B)
+    (root / "releases" / "notes").mkdir()
+    (root / "releases" / ".trash-000000-eeeeeee").mkdir()
+    assert do(link, "remove_releases", str(root), A).ok
+    assert sorted(path.name for path in (root / "releases").iterdir()) == [B, "notes"]
+
+
+def test_the_lock_is_somebody_elses_until_it_is_given_back(
+    link: LocalLink, root: Path, tmp_path: Path
+) -> None:
+    other = LocalLink(tmp_path, words())
+    other.open()
+    take = Command(("take_lock", str(root), "t1", "r1 deploy by ann@desk"))
+    assert link.execute_here(take).ok
+    again = Command(("take_lock", str(root), "t2", "r2 deploy by bob@desk"))
+    said = other.execute_here(again)
+    assert said.exit_code == 73
+    assert "lock alive r1 deploy by ann@desk" in said.output
+    assert link.execute_here(Command(("give_lock", str(root)))).ok
+    assert other.execute_here(again).ok
+    other.close()
+
+
+def test_a_lock_is_alive_as_long_as_anything_of_its_run_is(
+    link: LocalLink, root: Path, tmp_path: Path
+) -> None:
+    owner = LocalLink(tmp_path, words())
+    owner.open()
+    assert owner.execute_here(Command(("take_lock", str(root), "t1", "r1"))).ok
+    over = Command(("take_over", str(root), "t2", "r2 recover"))
+    assert link.execute_here(over).exit_code == 73
+    os.kill(owner.pid, 9)
+    owner.close()
+    until = time.monotonic() + 10
+    while "lock gone r1" not in do(link, "look_lock", str(root)).output:
+        assert time.monotonic() < until
+    assert link.execute_here(over).ok
+    assert (root / ".deploy/lock").read_text() == "r2 recover\n"
+
+
+def test_a_command_of_a_run_that_lost_its_lock_does_nothing(link: LocalLink, root: Path) -> None:
+    link.execute_here(Command(("take_lock", str(root), "t1", "r1")))
+    fenced = ("fenced", str(root), "eval", f"touch {root}/changed")
+    assert do(link, *fenced).ok
+    (root / "changed").unlink()
+    (root / ".deploy/lock").unlink()
+    assert do(link, *fenced).exit_code == 75
+    assert not (root / "changed").exists()
+
+
+def test_hashed_files_stay_reachable_until_no_kept_release_names_them(
+    link: LocalLink, root: Path
+) -> None:
+    static = root / "static"
+    for name, hashed in ((A, "site.111111111111.css"), (B, "a b/é.222222222222.css")):
+        made = static / "releases" / name
+        (made / hashed).parent.mkdir(parents=True)
+        (made / hashed).write_text(hashed)
+        (made / ".hashed").write_bytes(hashed.encode() + b"\0")
+        assert do(link, "seal_static", str(static), name, "{}").ok
+    assert (static / "pool/site.111111111111.css").exists()
+    assert do(link, "remove_releases", str(static), A).ok
+    assert do(link, "prune_pool", str(static)).ok
+    assert not (static / "pool/site.111111111111.css").exists()
+    assert (static / "pool/a b/é.222222222222.css").read_text() == "a b/é.222222222222.css"
+
+
+def test_a_secret_environment_that_is_there_is_never_replaced(link: LocalLink, root: Path) -> None:
+    group = subprocess.run(["id", "-gn"], capture_output=True, text=True, check=True).stdout.strip()
+    assert do(link, "make_env", str(root), group, stdin="SECRET_KEY=one\n").ok
+    assert do(link, "make_env", str(root), group, stdin="SECRET_KEY=two\n").ok
+    env = root / "shared/env"
+    assert env.read_text() == "SECRET_KEY=one\n"
+    assert env.stat().st_mode & 0o777 == 0o640
