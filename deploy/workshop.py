@@ -10,6 +10,8 @@ from pathlib import Path
 from deploy.findings import Findings
 from deploy.source import Source
 
+COLLECTED_FORMAT = 2
+"""Counts up when what build.sh makes of collected files changes, so that old ones are made anew."""
 ONSITE = Path(__file__).parent / "onsite"
 """What runs inside the site's own Python."""
 
@@ -39,7 +41,7 @@ class Workshop:
 
     def collected(self, source: Source, env: Iterable[tuple[str, str]], settings: str) -> Path:
         """The release's files after collectstatic."""
-        said = repr((source.tree, sorted(env), settings))
+        said = repr((COLLECTED_FORMAT, source.tree, sorted(env), settings))
         return self.folder / "collected" / hashlib.sha256(said.encode()).hexdigest()[:16]
 
 

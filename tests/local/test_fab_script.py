@@ -19,7 +19,8 @@ case "$1 $2" in
   "-m venv")
     mkdir -p "$3/bin"
     cp "$0" "$3/bin/python"
-    { echo '#!/bin/sh'; echo 'echo "in $PWD"; for word; do echo "word $word"; done'; } >"$3/bin/fabd"
+    echo '#!/bin/sh' >"$3/bin/fabd"
+    echo 'echo "in $PWD"; for word; do echo "word $word"; done' >>"$3/bin/fabd"
     chmod +x "$3/bin/fabd" ;;
   "-m pip") sleep "${PIP_TAKES:-0}"; exit "${PIP_FAILS:-0}" ;;
 esac
