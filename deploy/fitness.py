@@ -24,7 +24,7 @@ def must_be_fit(flow: Flow, hosts: Sequence[Host], found: Mapping[str, Findings]
         unprepared = any(found[host.name].root == "missing" for host in hosts)
         raise Refused(
             "not started, nothing changed:\n" + "\n".join(faults),
-            hint="fab setup --script | ssh root@HOST sh, once for each" if unprepared else "",
+            hint="fab -H HOST setup --script | ssh root@HOST sh, for each such host" if unprepared else "",
         )
     for host in hosts:
         must_be_free(host, found[host.name])

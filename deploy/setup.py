@@ -7,6 +7,7 @@ from importlib.resources import files
 
 from deploy.asked import Asked
 from deploy.command import Command
+from deploy.errors import Refused
 from deploy.flow import SETUP
 from deploy.host import Host
 from deploy.main import on_hosts_alone
@@ -19,11 +20,18 @@ ROOT_FILES = ("prepare-host.sh", "deploy-root")
 
 
 def root_script(stage: Stage, hosts: Sequence[Host]) -> str:
-    """A shell script for root that prepares any of these hosts; which one, it asks the roles.
+    """A shell script for root that prepares one of these hosts, which have the same roles.
 
-    It carries deploy-root with it, so that `fab setup --script | ssh root@HOST sh` is enough.
+    It carries deploy-root with it, so that `fab -H HOST setup --script | ssh root@HOST sh` is
+    enough. Raises Refused if the hosts have different roles: each is to get no more than it needs.
     """
-    roles = ",".join(dict.fromkeys(role for host in hosts for role in host.roles))
+    kinds = {host.roles: host.name for host in hosts}
+    if len(kinds) > 1:
+        raise Refused(
+            "the selected hosts have different roles, so each kind needs a script of its own",
+            hint=f"fab -H {hosts[0].name} setup --script | ssh root@{hosts[0].address} sh",
+        )
+    roles = ",".join(hosts[0].roles)
     user = next((host.ssh.user for host in hosts if host.ssh.user), "deploy")
     project = stage.project
     options = {

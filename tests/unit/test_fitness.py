@@ -48,7 +48,7 @@ def test_only_what_the_flow_needs_is_asked_for() -> None:
 def test_a_host_that_was_never_prepared_says_how_to_prepare_it() -> None:
     said = refused(Findings(user="deploy", root="missing", python="3.11.2"))
     assert "/srv/www/shop is not prepared for this site" in said
-    assert "fab setup --script" in said
+    assert "fab -H HOST setup --script" in said
 
 
 def test_a_current_that_is_a_directory_says_how_to_move_it_away() -> None:
