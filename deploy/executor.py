@@ -51,7 +51,8 @@ class DeployExecutor(fabric.Executor):  # type: ignore[misc]  # Fabric ships no 
     def asked(self) -> Asked:
         """What the command line asks for, apart from tasks."""
         start = Path(self.collection.loaded_from or ".")
-        return asked(self._args, start, os.environ)
+        rest = self.core.remainder if self.core else ""
+        return replace(asked(self._args, start, os.environ), rest=rest)
 
     @cached_property
     def with_stage(self) -> Asked:
@@ -86,7 +87,8 @@ class DeployExecutor(fabric.Executor):  # type: ignore[misc]  # Fabric ships no 
             expanded += self.expand_calls(call.pre, apply_hosts=False)
             expanded += self._placed(call, apply_hosts)
             expanded += self.expand_calls(call.post, apply_hosts=False)
-        if apply_hosts and self.core.remainder:
+        taken = any(getattr(call.task, "takes_rest", False) for call in expanded)
+        if apply_hosts and self.core.remainder and not taken:
             expanded += self._placed(self._remainder(), apply_hosts)
         return expanded
 

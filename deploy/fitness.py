@@ -13,6 +13,7 @@ ALWAYS = frozenset({"flock", "timeout"})
 ROOM = 200 * 1024
 """KiB that must be free: a release, its packages, and room to go back."""
 OLDEST_PYTHON = (3, 9)
+HOW_TO_PREPARE = "fab -H HOST setup --script | ssh root@HOST sh, for each such host"
 
 
 def must_be_fit(flow: Flow, hosts: Sequence[Host], found: Mapping[str, Findings]) -> None:
@@ -24,7 +25,7 @@ def must_be_fit(flow: Flow, hosts: Sequence[Host], found: Mapping[str, Findings]
         unprepared = any(found[host.name].root == "missing" for host in hosts)
         raise Refused(
             "not started, nothing changed:\n" + "\n".join(faults),
-            hint="fab -H HOST setup --script | ssh root@HOST sh, for each such host" if unprepared else "",
+            hint=HOW_TO_PREPARE if unprepared else "",
         )
     for host in hosts:
         must_be_free(host, found[host.name])

@@ -3,7 +3,7 @@
 from invoke.collection import Collection
 
 from deploy.flow import DEPLOY, DEPLOY_STATIC, ROLLBACK, Flow
-from deploy.tasks import hosts, steps
+from deploy.tasks import hosts, site, steps
 from deploy.tasks.releases import release_tasks, show_releases, show_status
 
 __all__ = ["namespace"]
@@ -24,11 +24,13 @@ def namespace(
         hosts.lock,
         hosts.unlock,
         hosts.recover,
+        site.manage,
     )
     groups = {
         "code": (steps.code_push, steps.code_install),
         "static": (steps.static_collect, steps.static_sync, steps.static_configure),
         "db": (steps.db_migrate,),
+        "env": (site.env_push, site.env_show),
         "apache": (steps.apache_configure, steps.apache_reload, steps.apache_check),
     }
     for name, tasks in groups.items():

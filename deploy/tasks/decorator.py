@@ -40,9 +40,13 @@ class FleetContext(Context):
 
 
 class FleetTask(Task):  # type: ignore[misc]  # Fabric ships no types
-    """A task that is called once, with a FleetContext; `needs_stage` if it is about hosts."""
+    """A task that is called once, with a FleetContext.
+
+    `needs_stage` if it is about hosts; `takes_rest` if what stands behind `--` is for it.
+    """
 
     needs_stage = True
+    takes_rest = False
 
     def __call__(
         self, c: object, *args: Any, **options: Any
@@ -67,10 +71,12 @@ def fleet_task(
     pre: Iterable[Task] = (),
     post: Iterable[Task] = (),
     stage: bool = True,
+    takes_rest: bool = False,
 ) -> Callable[[Body], FleetTask]:
     """Makes a task of a function that takes a FleetContext and returns an Outcome or nothing.
 
     `stage=False` is for tasks that need no hosts: then neither stage nor roles are looked up.
+    With `takes_rest`, what stands behind `--` is in `asked.rest`, and not a command of its own.
     The other arguments are those of Invoke's own decorator.
     """
 
@@ -90,6 +96,7 @@ def fleet_task(
             auto_shortflags=False,
         )
         task.needs_stage = stage
+        task.takes_rest = takes_rest
         return task
 
     return made

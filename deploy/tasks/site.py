@@ -1,0 +1,31 @@
+"""The site on the hosts: management commands, and its secret environment."""
+
+import sys
+
+from deploy import environment
+from deploy import manage as managing
+from deploy.outcome import Outcome
+from deploy.tasks.decorator import FleetContext, fleet_task
+from deploy.tasks.means import means
+
+
+@fleet_task(takes_rest=True)
+def manage(c: FleetContext) -> Outcome:
+    """Run a management command of the live release: fab manage -- COMMAND."""
+    with means(c.asked, "manage", logged=False) as world:
+        return managing.manage(c.asked, world)
+
+
+@fleet_task(name="push", help={"file": "A file that only you can read; - for standard input."})
+def env_push(c: FleetContext, file: str = "-") -> Outcome:
+    """Put the secret environment, KEY=value lines, on the hosts that run the site's code."""
+    stdin = sys.stdin.read() if file == "-" else ""
+    with means(c.asked, "env.push", logged=False) as world:
+        return environment.push(c.asked, world, environment.read(file, stdin))
+
+
+@fleet_task(name="show")
+def env_show(c: FleetContext) -> Outcome:
+    """List the names in the secret environment, and whether hosts agree; never a value."""
+    with means(c.asked, "env.show", logged=False) as world:
+        return environment.show(c.asked, world)
