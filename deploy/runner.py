@@ -35,6 +35,10 @@ class Failure:
         return f"{self.step} failed on {self.host}: {self.error}"
 
 
+STOPPED = (130, 137, 143)
+"""The exit codes of what was ended by SIGINT, SIGKILL or SIGTERM."""
+
+
 class StepsFailed(Exception):
     """A run cannot go on.
 
@@ -174,6 +178,8 @@ class _Runner:
 def last_lines(result: Result) -> str:
     """The end of what a failing command said, or its exit code if it said nothing."""
     lines = [line for line in result.output.splitlines() if line.strip()]
+    if not lines and result.exit_code in STOPPED:
+        return "stopped"
     return "\n".join(lines[-LAST_LINES:]) or f"exit code {result.exit_code}, and no word"
 
 

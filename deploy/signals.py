@@ -1,40 +1,48 @@
 """Signals that end a program end a run in order: they count as Ctrl-C."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-ENDING = (signal.SIGTERM, signal.SIGHUP)
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
 def as_interrupts() -> Iterator[None]:
-    """While the block lasts, SIGTERM and SIGHUP raise KeyboardInterrupt in the main thread."""
+    """While the block lasts, the signals that end programs raise KeyboardInterrupt in it.
+
+    Shells start background jobs with SIGINT ignored; a deploy listens all the same, because it
+    can be taken back. SIGHUP stays ignored if it is, which is what nohup asks for.
+    """
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in ENDING}
-    try:
+    with _handled(interrupt):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager
 def deferred() -> Iterator[None]:
     """While the block lasts, Ctrl-C and the ending signals wait; then they raise all the same."""
     came: list[int] = []
-    everything = (signal.SIGINT, *ENDING)
-    before = {
-        number: signal.signal(number, lambda one, _: came.append(one)) for number in everything
-    }
+    with _handled(lambda number, _frame: came.append(number)):
+        yield
+    if came:
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    wanted = [one for one in ENDING if one != signal.SIGHUP or not _ignored(one)]
+    before = {one: signal.signal(one, handler) for one in wanted}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if came:
-        raise KeyboardInterrupt
+        for number, former in before.items():
+            signal.signal(number, former)
+
+
+def _ignored(number: signal.Signals) -> bool:
+    return signal.getsignal(number) is signal.SIG_IGN
