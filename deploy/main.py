@@ -167,7 +167,7 @@ def _carried_out(
     began = time.monotonic()
     try:
         warnings = run_plan(plan, fleet.execute, fleet.stop, means.emit, limit)
-    except (StepsFailed, KeyboardInterrupt) as failed:
+    except StepsFailed as failed:
         raise verdict(failed, fleet.hosts, found) from None
     for warning in warnings:
         means.emit(Note(f"warning, the release is live all the same: {warning}"))

@@ -39,26 +39,22 @@ STOPPED = (130, 137, 143)
 """The exit codes of what was ended by SIGINT, SIGKILL or SIGTERM."""
 
 
+@dataclass(eq=False)
 class StepsFailed(Exception):
-    """A run cannot go on.
+    """A run did not get to its end: a step failed, or the operator interrupted it in `part`.
 
-    `stuck` are hosts that could not be put back. A run is `undecided` if the answer of the host
-    that decides was lost, or if the undo was interrupted: not everything was put back.
+    `stuck` are hosts that could not be put back. If the run is `undecided`, the answer of the host
+    that decides was lost, or the undo itself was interrupted: not everything was put back. If it
+    was `decided`, the release is live and stays. `stays` tells what cannot be taken back.
     """
 
-    def __init__(
-        self,
-        part: Part,
-        failures: Sequence[Failure],
-        stuck: Sequence[Failure] = (),
-        *,
-        undecided: bool = False,
-    ) -> None:
-        super().__init__("; ".join(map(str, failures)))
-        self.part = part
-        self.failures = tuple(failures)
-        self.stuck = tuple(stuck)
-        self.undecided = undecided
+    part: Part
+    failures: Sequence[Failure] = ()
+    stuck: Sequence[Failure] = ()
+    interrupted: bool = False
+    undecided: bool = False
+    decided: bool = False
+    stays: tuple[str, ...] = ()
 
 
 def run_plan(
@@ -66,42 +62,42 @@ def run_plan(
 ) -> tuple[Failure, ...]:
     """Run the plan. Returns the failures of the FINISH phase: the release is live all the same.
 
-    Raises StepsFailed after undoing what was committed. Any other exception, above all the
-    interruption of the operator, is raised again once `stop` has ended what runs on the hosts
-    and the same undo is done; StepsFailed takes its place if a host could not be put back.
+    Raises StepsFailed after undoing what was committed, also when the operator interrupts: then
+    `stop` first ends what runs on the hosts.
     """
     runner = _Runner(execute, emit, limit)
     warnings: list[Failure] = []
     for part in plan.parts:
         if part.step.phase is Phase.FINISH:
-            runner.forget()
+            runner.settle()
         try:
             with deferred() if part.step.decides else nullcontext():
                 failures = runner.do(part)
+        except KeyboardInterrupt:
+            raise _interrupted(runner, part, stop) from None
         except BaseException:
-            stuck = _taken_back(runner, part, stop)
-            if stuck:
-                raise StepsFailed(part, (), stuck) from None
+            stop()
+            runner.undo()
             raise
         if failures and part.step.phase is Phase.FINISH:
             warnings += failures
         elif failures and part.step.decides and any(failure.lost for failure in failures):
-            raise StepsFailed(part, failures, undecided=True)
+            raise StepsFailed(part, failures, undecided=True, stays=runner.stays)
         elif failures:
-            raise StepsFailed(part, failures, runner.undo())
+            raise StepsFailed(part, failures, runner.undo(), stays=runner.stays)
     return tuple(warnings)
 
 
-def _taken_back(runner: "_Runner", part: Part, stop: Callable[[], None]) -> list[Failure]:
+def _interrupted(runner: "_Runner", part: Part, stop: Callable[[], None]) -> StepsFailed:
     """End what runs and undo. Whoever interrupts that as well wants to leave at once."""
+    ended = StepsFailed(part, interrupted=True, decided=runner.decided, stays=runner.stays)
     switched = runner.has_begun
     try:
         stop()
-        return runner.undo()
+        ended.stuck = runner.undo()
     except KeyboardInterrupt:
-        if switched:
-            raise StepsFailed(part, (), undecided=True) from None
-        raise
+        ended.undecided = switched
+    return ended
 
 
 class _Runner:
@@ -112,27 +108,35 @@ class _Runner:
         self._emit = emit
         self._limit = limit
         self._begun: list[tuple[Part, Work]] = []
+        self._stays: dict[str, None] = {}
+        self.decided = False
 
     def do(self, part: Part) -> list[Failure]:
         self._emit(Began(part.step.name, part.step.says, _names(part.work)))
         for wave in part.waves:
             if part.step.phase is Phase.COMMIT:
                 self._begun += [(part, work) for work in wave]
+                self._stays |= dict.fromkeys([part.step.leaves] if part.step.leaves else [])
             failures = self._each(part.step, wave, lambda work: work.actions)
             if failures:
                 return failures
             if part.step.decides:
-                self.forget()
+                self.settle()
         return []
+
+    def settle(self) -> None:
+        """The release is live and stays: nothing that comes after takes it back."""
+        self._begun, self.decided = [], True
 
     @property
     def has_begun(self) -> bool:
         """Whether anything was switched that has not been taken back."""
         return bool(self._begun)
 
-    def forget(self) -> None:
-        """The release is live and stays: nothing that comes after takes it back."""
-        self._begun = []
+    @property
+    def stays(self) -> tuple[str, ...]:
+        """What was begun and cannot be taken back, in words."""
+        return tuple(self._stays)
 
     def undo(self) -> list[Failure]:
         """Take back every commit that was begun, last first; the hosts where that failed."""

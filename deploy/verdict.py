@@ -18,23 +18,24 @@ from deploy.steps.db import migrate
 
 
 def verdict(
-    failed: StepsFailed | KeyboardInterrupt, hosts: Sequence[Host], found: Mapping[str, Findings]
+    failed: StepsFailed, hosts: Sequence[Host], found: Mapping[str, Findings]
 ) -> DeployError:
     """The error that ends the task, with the exit code that docs/reference.md promises."""
     live = _live(hosts, found)
-    if isinstance(failed, KeyboardInterrupt):
-        return Interrupted(f"stopped by you; {live}")
-    if failed.undecided and not failed.failures:
-        return Inconsistent("stopped twice by you: hosts may differ now", hint="fab recover")
-    if failed.undecided:
-        causes = told(failed.failures)
-        return Inconsistent(f"{causes}\nnot known whether the run was decided", hint="fab recover")
-    causes = told(failed.failures) or "stopped by you"
+    causes = "stopped by you" if failed.interrupted else told(failed.failures)
+    stays = "".join(f"\n{sentence}" for sentence in failed.stays)
+    if failed.decided:
+        return Interrupted(f"{causes}; the new release is live, and only tidying up is left")
     if failed.stuck:
         stuck = "\n".join(f"{failure.host}: {failure.error}" for failure in failed.stuck)
-        return Inconsistent(
-            f"{causes}\nand not every host could be put back:\n{stuck}", hint="fab recover"
-        )
+        what = f"{causes}\nand not every host could be put back:\n{stuck}{stays}"
+        return Inconsistent(what, hint="fab recover")
+    if failed.undecided:
+        twice = "stopped twice by you: hosts may differ now"
+        what = twice if failed.interrupted else f"{causes}\nnot known whether the run was decided"
+        return Inconsistent(f"{what}{stays}", hint="fab recover")
+    if failed.interrupted:
+        return Interrupted(f"{causes}; {live}{stays}")
     if failed.part.step.name == migrate.name:
         return MigrationFailed(
             f"{causes}\nnothing was switched: {live}; the database may be ahead of it",
@@ -42,7 +43,7 @@ def verdict(
         )
     if failed.part.step.phase is Phase.PREPARE:
         return PrepareFailed(f"{causes}\nnothing was switched: {live}")
-    return RolledBack(f"{causes}\nevery host was put back and verified: {live}")
+    return RolledBack(f"{causes}\nevery host was put back and verified: {live}{stays}")
 
 
 def told(failures: Sequence[Failure]) -> str:

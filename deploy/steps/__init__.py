@@ -88,7 +88,8 @@ class Step:
     `undo` says how to take it back. A `rolling` step is done on one host first, and on the
     others once that one is verified. The step that `decides` settles the run: if its answer is
     lost, nobody knows on which side of the decision the run is, and nothing may be undone.
-    `needs` are the programs that a host must have for it.
+    `needs` are the programs that a host must have for it. `leaves` says what no undo can take
+    back once the step has begun.
     """
 
     name: str
@@ -100,6 +101,7 @@ class Step:
     rolling: bool = False
     decides: bool = False
     needs: tuple[str, ...] = ()
+    leaves: str = ""
 
     def serves(self, roles: Sequence[str]) -> bool:
         """Whether the step is for a host with these roles."""
@@ -115,6 +117,7 @@ def step(
     rolling: bool = False,
     decides: bool = False,
     needs: tuple[str, ...] = (),
+    leaves: str = "",
 ) -> Callable[[Build], Step]:
     """Make a Step of a function. The first line of its docstring is what people see."""
 
@@ -122,7 +125,7 @@ def step(
         says = (build.__doc__ or "").strip().splitlines()
         if not says:
             raise TypeError(f"step {name} needs a docstring: it is shown to people")
-        return Step(name, says[0], roles, build, phase, undo, rolling, decides, needs)
+        return Step(name, says[0], roles, build, phase, undo, rolling, decides, needs, leaves)
 
     return wrap
 

@@ -10,14 +10,20 @@ MIGRATE_QUIET = 3600.0
 """Seconds a migration may be silent: rewriting a large table says nothing while it lasts."""
 
 
-@step("db.migrate", roles=("db",), phase=Phase.COMMIT)
+STAYS = (
+    "migrations that ran stay in the database, and what is live runs on that schema now;"
+    " fab manage -- showmigrations lists them, fab manage -- migrate APP NAME goes back"
+)
+
+
+@step("db.migrate", roles=("db",), phase=Phase.COMMIT, leaves=STAYS)
 def migrate(t: Target) -> Iterator[Action]:
     """run the migrations, once, unless the database has them"""
     if t.project.db.migrate and schema_may_change(t):
         yield from _migrated(t)
 
 
-@step("db.migrate", roles=("db",), phase=Phase.COMMIT)
+@step("db.migrate", roles=("db",), phase=Phase.COMMIT, leaves=STAYS)
 def migrate_now(t: Target) -> Iterator[Action]:
     """run the migrations, whatever is thought to be in the database"""
     yield from _migrated(t)

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
@@ -117,9 +118,11 @@ def test_ctrl_c_stops_the_hosts_first_and_then_puts_them_back() -> None:
         return Result(0)
 
     parts = (part("a", Phase.COMMIT, ["w1"]), part("b", Phase.COMMIT, ["w1"]))
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(StepsFailed) as failed:
         run_plan(Plan(RUN, parts), execute, lambda: order.append("stop"), lambda _: None, 8)
     assert order == ["a", "b", "stop", "unb", "una"]
+    assert failed.value.interrupted
+    assert not failed.value.undecided
 
 
 def test_ctrl_c_while_tidying_up_leaves_the_new_release_live() -> None:
@@ -131,10 +134,22 @@ def test_ctrl_c_while_tidying_up_leaves_the_new_release_live() -> None:
             raise KeyboardInterrupt
         return Result(0)
 
-    parts = (part("b", Phase.COMMIT, ["w1"]), part("tidy", Phase.FINISH, ["w1"]))
-    with pytest.raises(KeyboardInterrupt):
+    parts = (part("b", Phase.COMMIT, ["w1"]), deciding("w1"), part("tidy", Phase.FINISH, ["w1"]))
+    with pytest.raises(StepsFailed) as failed:
         run_plan(Plan(RUN, parts), execute, lambda: None, lambda _: None, 8)
-    assert order == ["b", "tidy"]
+    assert order == ["b", "decide", "tidy"]
+    assert failed.value.decided
+
+
+def test_what_cannot_be_taken_back_is_told_with_the_failure() -> None:
+    migrating = replace(part("m", Phase.COMMIT, ["w1"]).step, leaves="the schema stays")
+    parts = (
+        replace(part("m", Phase.COMMIT, ["w1"]), step=migrating),
+        part("b", Phase.COMMIT, ["w1"]),
+    )
+    with pytest.raises(StepsFailed) as failed:
+        run(Hosts({("w1", "b")}), *parts)
+    assert failed.value.stays == ("the schema stays",)
 
 
 def test_no_more_hosts_than_allowed_are_worked_on_at_once() -> None:
@@ -202,6 +217,7 @@ def test_ctrl_c_during_the_decision_waits_for_its_answer_and_the_release_stays()
         return Result(0)
 
     parts = (part("a", Phase.COMMIT, ["w1"]), deciding("w1"), part("t", Phase.FINISH, ["w1"]))
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(StepsFailed) as failed:
         run_plan(Plan(RUN, parts), execute, lambda: None, lambda _: None, 8)
     assert order == ["a", "decide"]
+    assert failed.value.decided

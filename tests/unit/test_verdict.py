@@ -1,5 +1,7 @@
 """How a run ended, told to the person who has to act."""
 
+from dataclasses import replace
+
 from deploy.findings import Findings, Tree
 from deploy.host import Host
 from deploy.plan import Part
@@ -65,5 +67,30 @@ def test_a_host_that_could_not_be_put_back_is_named_and_recover_is_next() -> Non
     assert error.hint == "fab recover"
 
 
-def test_an_interruption_has_its_own_exit_code() -> None:
-    assert verdict(KeyboardInterrupt(), HOSTS, FOUND).exit_code == 130
+def interrupted(**facts: bool) -> StepsFailed:
+    return replace(failed("web.activate", Phase.COMMIT), interrupted=True, **facts)  # type: ignore[arg-type]
+
+
+def test_an_interruption_says_what_is_live_and_has_its_own_exit_code() -> None:
+    error = verdict(interrupted(), HOSTS, FOUND)
+    assert error.exit_code == 130
+    assert f"web1 on {A}" in error.what
+
+
+def test_an_interruption_after_the_decision_says_that_the_new_release_is_live() -> None:
+    error = verdict(interrupted(decided=True), HOSTS, FOUND)
+    assert error.exit_code == 130
+    assert "the new release is live" in error.what
+
+
+def test_a_second_interruption_says_that_hosts_may_differ() -> None:
+    error = verdict(interrupted(undecided=True), HOSTS, FOUND)
+    assert error.exit_code == 7
+    assert error.hint == "fab recover"
+
+
+def test_migrations_that_ran_are_said_to_stay_when_the_release_is_taken_back() -> None:
+    broken = failed("web.ask", Phase.COMMIT, Failure("web1", "web.ask", "500"))
+    error = verdict(replace(broken, stays=("migrations that ran stay",)), HOSTS, FOUND)
+    assert error.exit_code == 5
+    assert "migrations that ran stay" in error.what
