@@ -52,6 +52,8 @@ def _faults(flow: Flow, host: Host, found: Findings) -> Iterator[str]:
     needed = ALWAYS | {tool for step in steps for tool in step.needs}
     for tool in sorted(needed & set(found.lacks)):
         yield f"{tool} is not installed: apt-get install {PACKAGES.get(tool, tool)}"
+    if "web" in host.roles and "sudo" in needed and "sudo-rights" in found.lacks:
+        yield f"sudo refuses {found.user}: fab -H {host.name} setup --script | ssh root@HOST sh"
     if "python3-venv" in needed:
         yield from _python_faults(project.python, found)
     if found.root == "missing":

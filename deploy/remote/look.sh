@@ -8,6 +8,8 @@ look() {
   for tool in rsync curl flock timeout sudo; do
     command -v "$tool" >/dev/null || echo "lacks $tool"
   done
+  # Only where deploy-root is: sudo mails root about users for whom it has no rule at all.
+  if [ -x /usr/local/sbin/deploy-root ] && ! sudo -n -l >/dev/null 2>&1; then echo "lacks sudo-rights"; fi
   look_python "$python"
   if [ ! -d "$root/.deploy" ]; then echo "root missing"; return 0; fi
   if [ -w "$root" ] && [ -w "$root/.deploy" ]; then echo "root ok"; else echo "root readonly"; fi

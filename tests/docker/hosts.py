@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from tests.sandbox.docker import docker, try_docker
+from tests.sandbox.docker import try_docker
 from tests.sandbox.members import Fleet
 
 ROOT = "/srv/www/guestbook"
@@ -84,10 +84,6 @@ class Hosts:
         with ThreadPoolExecutor(len(names)) as pool:
             said = pool.map(lambda name: self.on(name, line), names)
             return dict(zip(names, said, strict=True))
-
-    def as_root(self, name: str, line: str) -> str:
-        """The shell line, with the rights of a real machine's root: it may mount."""
-        return docker("exec", "--privileged", self.fleet.container(name), "sh", "-c", line)
 
     def get(self, name: str, path: str = "/", **headers: str) -> Answer:
         """What a visitor of the host is answered."""

@@ -16,7 +16,7 @@ from tests.sandbox import files
 from tests.sandbox.fleet import up
 from tests.sandbox.members import Fleet
 from tests.trust.calls import Call, Point, read
-from tests.trust.hosts import Hosts
+from tests.trust.hosts import WEB, Hosts
 
 TOP = Path(__file__).parents[2]
 KILLED = -9
@@ -61,8 +61,7 @@ class Operator:
             self.process.kill()
             self.process.wait()
             code = 999
-        calls = read(self.log) if self.log.exists() else ()
-        return Ended(code, self.out.read_text(), time.monotonic() - self.began, calls)
+        return Ended(code, self.out.read_text(), time.monotonic() - self.began, read(self.log))
 
 
 @dataclass(frozen=True)
@@ -101,8 +100,13 @@ class World:
         self.hosts = Hosts(fleet)
         self.checkout = checkout
         self.python = python
-        self._home = home
+        self.home = home
         self._numbers = itertools.count(1)
+
+    @property
+    def web_urls(self) -> dict[str, str]:
+        """Where the web hosts answer to visitors."""
+        return {name: self.fleet.urls[name] for name in WEB}
 
     def start(
         self,
@@ -114,7 +118,8 @@ class World:
     ) -> Operator:
         """Begin a command, at another machine as it were, that dies at `kill`."""
         number = next(self._numbers)
-        log, out = self._home / f"calls{number}", self._home / f"out{number}"
+        log, out = self.home / f"calls{number}", self.home / f"out{number}"
+        log.write_text("")
         top = (checkout or self.checkout).top
         argv = [sys.executable, "-m", "tests.trust.controller", verb, *words]
         argv += ["--top", str(top), "--log", str(log), *LEAN, *more]

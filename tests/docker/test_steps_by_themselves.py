@@ -1,0 +1,124 @@
+"""Each part of a deploy as a task of its own, and the looks that change nothing."""
+
+import pytest
+
+from tests.docker.checkout import Checkout
+from tests.docker.hosts import ROOT, WEB, Hosts, ask, wait_for
+from tests.docker.traffic import Traffic
+
+pytestmark = pytest.mark.docker
+
+
+def processes(hosts: Hosts, name: str) -> set[str]:
+    """The processes that have answered visitors of this host, by what they say of themselves."""
+    line = (
+        f"slot=8101; [ -e {ROOT}/current/.slot-green ] && slot=8102; for i in 1 2 3 4 5 6 7 8 9 10; "
+        "do curl -s http://127.0.0.1:$slot/-/release -H 'Host: localhost'; echo; done"
+    )
+    return {text.split('"pid": ')[1].split(",")[0] for text in hosts.on(name, line).split("\n") if text}
+
+
+def test_plan_and_dry_show_every_command_and_change_nothing(
+    hosts: Hosts, live: dict[str, str], checkout: Checkout
+) -> None:
+    checkout.title("Only thought of")
+    before = hosts.listing()
+    plan = checkout.fab("plan").out
+    dry = checkout.fab("--dry", "-R", "web", "deploy").out
+    assert "== commit: taken back on every host if anything fails ==" in plan
+    for command in ("  web1$ rsync", "  web2$ switch", "  static1$ seal_static"):
+        assert command in plan
+    assert "static1$" not in dry
+    assert "  db1$ " in dry
+    checkout.fab("--dry", "rollback", "--to", live["web1"], code=2)
+    assert hosts.listing() == before
+    assert hosts.served() == live
+
+
+def test_the_steps_one_by_one_make_a_release_that_is_not_live(
+    hosts: Hosts, live: dict[str, str], checkout: Checkout
+) -> None:
+    revision = checkout.title("Step by step")
+    pushed = checkout.fab("code.push", "--json").result["release"]
+    assert pushed.endswith(revision[:7])
+    assert not hosts.tried("web1", f"test -e {ROOT}/releases/{pushed}/release.json")[0]
+    checkout.fab("code.install")
+    for name in (*WEB, "db1"):
+        hosts.on(name, f"test -e {ROOT}/releases/{pushed}/release.json")
+    collected = checkout.fab("static.collect", "--json").result
+    assert collected["ok"]
+    synced = checkout.fab("static.sync", "--json").result["release"]
+    hosts.on("static1", f"test -e {ROOT}/static/releases/{synced}/release.json")
+    assert hosts.served() == live
+    assert not any("Step by step" in page for page in hosts.pages().values())
+    checkout.fab("rollback", "--to", pushed, "-R", "web")
+    assert all("Step by step" in page for page in hosts.pages().values())
+
+
+def test_migrate_by_itself_says_what_it_applied(
+    hosts: Hosts, live: dict[str, str], base: Checkout
+) -> None:
+    told = base.fab("db.migrate")
+    assert "db1: db.migrate" in told.out
+    assert "applied 0" in told.log
+    assert hosts.served() == live
+
+
+def test_check_asks_as_visitors_do(hosts: Hosts, live: dict[str, str], base: Checkout) -> None:
+    told = base.fab("apache.check", "--json")
+    assert [line["host"] for line in told.of("step") if line["ok"]].sort() == list(WEB).sort()
+    assert told.result["release"] == live["web1"]
+
+
+def test_a_configuration_that_is_there_is_said_to_be(
+    hosts: Hosts, live: dict[str, str], base: Checkout
+) -> None:
+    conf = "cat /run/apache2/apache2.pid; stat -c %Y /etc/apache2/sites-available/guestbook.conf"
+    before = hosts.each(conf, WEB)
+    for task in ("apache.configure", "static.configure"):
+        said = base.fab(task).out
+        assert "unchanged" in said or "already" in said or "nothing to do" in said, said
+    assert hosts.each(conf, WEB) == before
+    assert hosts.served() == live
+
+
+def test_a_changed_configuration_reaches_apache_without_a_failed_request(
+    hosts: Hosts, live: dict[str, str], base: Checkout
+) -> None:
+    with Traffic(hosts) as traffic:
+        told = base.fab("--set", "web.media=/uploads/", "apache.configure")
+        assert "web1: apache.configure" in told.out
+        hosts.on("web1", f"echo hello >{ROOT}/shared/media/hello.txt")
+        wait_for(lambda: hosts.get("web1", "/uploads/hello.txt").status == 200)
+        base.fab("apache.configure")
+        wait_for(lambda: hosts.get("web1", "/media/hello.txt").status == 200)
+    assert hosts.get("web1", "/uploads/hello.txt").status == 404
+    assert traffic.failures == []
+    assert hosts.served() == live
+
+
+def test_reload_gives_fresh_processes_and_no_request_fails(
+    hosts: Hosts, live: dict[str, str], base: Checkout
+) -> None:
+    before = {name: processes(hosts, name) for name in WEB}
+    with Traffic(hosts) as traffic:
+        told = base.fab("-R", "web", "apache.reload", "--json")
+    assert told.result["ok"]
+    for name in WEB:
+        assert processes(hosts, name).isdisjoint(before[name])
+    assert traffic.failures == []
+    assert hosts.served() == live
+
+
+def test_the_releases_are_listed_with_what_they_can_be_used_for(
+    live: dict[str, str], base: Checkout
+) -> None:
+    rows = base.fab("releases", "--json").of("release")
+    states = {(row["host"], row["kind"], row["release"]): row["state"] for row in rows}
+    for name in WEB:
+        assert states[name, "web", live[name]] == "live"
+    assert live["web1"] in base.fab("releases").out
+
+
+def test_the_page_of_the_static_host_is_the_same_after_all(hosts: Hosts) -> None:
+    assert ask(hosts.stylesheet()).status == 200
