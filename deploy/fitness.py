@@ -7,6 +7,7 @@ from deploy.findings import Findings
 from deploy.fleet import locked_by
 from deploy.flow import Flow
 from deploy.host import Host
+from deploy.project import Project
 
 ALWAYS = frozenset({"flock", "timeout"})
 """What the lock and the words themselves are made of."""
@@ -47,7 +48,12 @@ def must_be_free(host: Host, found: Findings) -> None:
 
 
 def _faults(flow: Flow, host: Host, found: Findings) -> Iterator[str]:
-    project = host.project
+    yield from _lacking(flow, host, found)
+    yield from _unfit_root(host.project, found)
+
+
+def _lacking(flow: Flow, host: Host, found: Findings) -> Iterator[str]:
+    """Programs and rights that steps of the flow need there."""
     steps = [step for step in flow.steps if step.serves(host.roles)]
     needed = ALWAYS | {tool for step in steps for tool in step.needs}
     for tool in sorted(needed & set(found.lacks)):
@@ -55,7 +61,10 @@ def _faults(flow: Flow, host: Host, found: Findings) -> Iterator[str]:
     if "web" in host.roles and "sudo" in needed and "sudo-rights" in found.lacks:
         yield f"sudo refuses {found.user}: fab -H {host.name} setup --script | ssh root@HOST sh"
     if "python3-venv" in needed:
-        yield from _python_faults(project.python, found)
+        yield from _python_faults(host.project.python, found)
+
+
+def _unfit_root(project: Project, found: Findings) -> Iterator[str]:
     if found.root == "missing":
         yield f"{project.root} is not prepared for this site"
         return

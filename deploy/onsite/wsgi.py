@@ -47,7 +47,7 @@ def begin() -> Application:
     except (Exception, SystemExit) as error:
         _tell(slot, f"failed {release.name}", mask(explain(error), values))
         return labelled(refusing("500 Internal Server Error"), release.name)
-    _tell(slot, f"loaded {release.name}")
+    _tell(slot, f"loaded {release.name}", "".join(f"pending {name}\n" for name in pending()))
     ports = {str(port) for port in site.get("private_ports", ())}
     return labelled(answering(application, release.name, slot, ports), release.name)
 
@@ -87,6 +87,21 @@ def check() -> None:
         raise NotReady("system checks failed: " + "; ".join(f"{m.id}: {m.msg}" for m in faults))
     if not get_resolver().url_patterns:
         raise NotReady("the URLconf has no patterns: every page would be a 404")
+
+
+def pending() -> list[str]:
+    """The migrations that this release knows and the database has not; none if it cannot say."""
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    try:
+        executor = MigrationExecutor(connection)
+        plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except Exception:  # a database that is down is told by the pages that need it
+        return []
+    finally:
+        connection.close()
+    return [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
 
 
 def refusing(status: str) -> Application:

@@ -24,6 +24,16 @@ restart_in_slot() {
   wait_slot "$@"
 }
 
+# no_migrations_pending ROOT SLOT     As the processes of the slot found when they loaded.
+no_migrations_pending() {
+  local names
+  names=$(cat "$1/run/$2"-* 2>/dev/null | awk '$1 == "pending" {print $2}' | sort -u)
+  [ -n "$names" ] || return 0
+  echo "the database lacks migrations that it was thought to have: $(echo "$names" | tr '\n' ' ')"
+  echo "fab db.migrate --release $(basename "$(readlink "$1/slots/$2")") runs them"
+  return 65
+}
+
 # mark_slot ROOT ID SLOT        Says which slot serves the release once it is live. On the release
 # that is live already, this is the switch: one file that is there or not.
 mark_slot() {

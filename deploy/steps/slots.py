@@ -36,6 +36,11 @@ def _asked(t: Target) -> Iterator[Action]:
     yield word("ask", port, name, t.code.id, "1", *pages(t), quiet_limit=90.0)
 
 
+def migrates(t: Target) -> bool:
+    """Whether the database is in the hands of this run at all."""
+    return any("db" in host.roles and host.project.db.migrate for host, _ in t.fleet)
+
+
 def schema_may_change(t: Target) -> bool:
     """Whether migrations will run, so that pages may fail until they did."""
     if t.source is None:
@@ -50,6 +55,8 @@ def schema_may_change(t: Target) -> bool:
 def warm(t: Target) -> Iterator[Action]:
     """load the release in the idle slot, and ask it there"""
     yield _in_slot("start_slot", t.project, t.found.idle_slot, t.code.id)
+    if t.source is not None and migrates(t) and not schema_may_change(t):
+        yield word("no_migrations_pending", t.layout.root, t.found.idle_slot)
     if not schema_may_change(t):
         yield from _asked(t)
 

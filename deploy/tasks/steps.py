@@ -55,10 +55,12 @@ def static_configure(c: FleetContext) -> Outcome:
         return main.on_hosts_alone(c.asked, world, CONFIGURE_STATIC)
 
 
-@fleet_task(name="migrate")
-def db_migrate(c: FleetContext) -> Outcome:
-    """Run the migrations of the live release, once, on the db primary."""
+@fleet_task(name="migrate", help={"release": "A release id. Default: the one that is live."})
+def db_migrate(c: FleetContext, release: str = "") -> Outcome:
+    """Run the migrations of the live release or a named one, once, on the db primary."""
     with means(c.asked, "db.migrate") as world:
+        if release:
+            return main.on_newest(c.asked, world, MIGRATE, release)
         return main.on_live(c.asked, world, MIGRATE)
 
 

@@ -91,7 +91,7 @@ def _toml(value: object) -> str:
 
 
 def flow_table(steps: Iterable[Step]) -> str:
-    head = ("step", "on", "what it does", "undone by")
+    head = ("step", "on", "what it does", "taken back")
     return rows(head, ((f"`{s.name}`", _places(s), s.says, _undone(s)) for s in steps))
 
 
@@ -103,8 +103,8 @@ def _places(step: Step) -> str:
 
 def _undone(step: Step) -> str:
     if step.undo:
-        return "its own undo"
-    return "stays" if step.leaves else ""
+        return "yes"
+    return "no, it stays" if step.leaves else ""
 
 
 def _of_phase(phase: Phase) -> tuple[Step, ...]:
@@ -155,7 +155,7 @@ def test_every_task_that_a_page_has_typed_is_offered(page: str) -> None:
 
 def core_options() -> list[str]:
     program = DeployFab(name="Fabric", executor_class=DeployExecutor, config_class=Config)
-    return [f"--{argument.names[0]}" for argument in program.core_args()]
+    return [f"--{max(argument.names, key=len)}" for argument in program.core_args()]
 
 
 @pytest.mark.parametrize("option", core_options())
