@@ -58,13 +58,29 @@ def demo(c: FleetContext) -> Outcome:
     return Outcome(outcome.release, {"urls": urls})
 
 
-@fleet_task(stage=False, positional=())
+@fleet_task(stage=False, positional=(), help={"only": "A part: unit, local or docker."})
 def test(_c: FleetContext, only: str = "") -> None:
-    """Check style and types, then run every test; --only unit, local or docker for a part."""
+    """Check style and types, then run every test."""
     checks = [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]]
     for check in [] if only else checks:
         _must([sys.executable, "-m", *check])
     _must([sys.executable, "-m", "pytest", f"tests/{only}"])
+
+
+@fleet_task(
+    stage=False,
+    help={
+        "full": "Every case, which takes hours, rather than the quick form.",
+        "seed": "The seed of what is drawn at random.",
+        "only": "One suite of it.",
+    },
+)
+def trust(_c: FleetContext, full: bool = False, seed: int = 0, only: str = "") -> None:
+    """Kill the controller at every point, break hosts and the network, and count what happens."""
+    words = [only] if only else []
+    words += ["--full"] if full else []
+    words += ["--seed", str(seed)] if seed else []
+    _must([sys.executable, "-m", "tests.trust.trust", *words])
 
 
 def _must(argv: list[str]) -> None:
@@ -81,3 +97,4 @@ ns = namespace()
 ns.add_collection(Collection("sandbox", up, down, sandbox_status))
 ns.add_task(demo)
 ns.add_task(test)
+ns.add_task(trust)

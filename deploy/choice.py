@@ -15,19 +15,22 @@ RELEASED = frozenset({"web", "static", "db"})
 
 
 def participants(
-    stage: Stage, selected: Sequence[Host], roles: Sequence[str] = ()
+    stage: Stage,
+    selected: Sequence[Host],
+    roles: Sequence[str] = (),
+    served: frozenset[str] = RELEASED,
 ) -> tuple[Host, ...]:
     """The hosts of a run: those selected, and the db primary if there are web hosts among them.
 
-    Each host keeps only the roles that hold releases and that were asked for, none meaning all;
-    of the hosts of role db only the primary takes part.
+    Each host keeps only the roles that hold releases, that were asked for (none meaning all), and
+    that the run has steps for (`served`); of the hosts of role db only the primary takes part.
     """
-    wanted = set(roles or RELEASED) & RELEASED
+    wanted = set(roles or RELEASED) & RELEASED & served
     chosen = {host.name: wanted & set(host.roles) for host in selected}
     databases = stage.role("db")
     for other in databases[1:]:
         chosen.get(other.name, set()).discard("db")
-    if databases and any("web" in kept for kept in chosen.values()):
+    if databases and "db" in served and any("web" in kept for kept in chosen.values()):
         chosen.setdefault(databases[0].name, set()).add("db")
     return tuple(
         replace(host, roles=tuple(role for role in host.roles if role in chosen[host.name]))

@@ -35,6 +35,11 @@ class Flow:
         if phases != sorted(phases):
             raise Refused(f"flow {self.verb}: a step that prepares cannot stand behind the switch")
 
+    @property
+    def served(self) -> frozenset[str]:
+        """The roles of hosts that the flow has something to do for."""
+        return frozenset(role for step in self.steps for role in step.roles)
+
     def before(self, which: Step, *new: Step) -> Flow:
         """The flow with `new` in front of `which`."""
         return self._around(which, (*new, which))

@@ -109,7 +109,9 @@ def run_flow(asked: Asked, means: Means, stage: Stage, flow: Flow, choose: Choos
 
 
 def _run_once(asked: Asked, means: Means, stage: Stage, flow: Flow, choose: Choose) -> Outcome:
-    hosts = participants(stage, asked.select(stage, flow.roles), asked.roles or flow.roles)
+    hosts = participants(
+        stage, asked.select(stage, flow.roles), asked.roles or flow.roles, flow.served
+    )
     if not hosts:
         raise Refused("none of the selected hosts has a role that holds releases")
     run = new_run(flow.verb, means.who)

@@ -37,10 +37,11 @@ class Part:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that a run will do, in order."""
+    """Everything that a run will do, in order; `idle` names the steps that have nothing to do."""
 
     run: Run
     parts: tuple[Part, ...]
+    idle: tuple[str, ...] = ()
 
     def lines(self) -> Iterator[str]:
         """The plan as people read it: step, host, and each command as it will be sent."""
@@ -64,8 +65,9 @@ PHASE_SAYS = {
 
 def make_plan(flow: Flow, run: Run, targets: Sequence[Target]) -> Plan:
     """The plan of a flow for these targets. Steps that have nothing to do anywhere are left out."""
-    parts = (Part(step, tuple(_work(step, targets))) for step in flow.steps)
-    return Plan(run, tuple(part for part in parts if part.work))
+    parts = tuple(Part(step, tuple(_work(step, targets))) for step in flow.steps)
+    idle = tuple(part.step.name for part in parts if not part.work)
+    return Plan(run, tuple(part for part in parts if part.work), idle)
 
 
 def _work(step: Step, targets: Sequence[Target]) -> Iterator[Work]:

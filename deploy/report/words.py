@@ -16,7 +16,8 @@ def closing_words(
 ) -> Iterator[Event]:
     """A table of the hosts that were switched, and one sentence. Nothing if none was."""
     if not any(part.step.phase is Phase.COMMIT and part.step.undo for part in plan.parts):
-        yield Note(f"{plan.run.verb}: done in {seconds:.1f} s")
+        what = "nothing had to change" if plan.run.verb in plan.idle else "done"
+        yield Note(f"{plan.run.verb}: {what}, in {seconds:.1f} s")
         return
     rows = tuple(_rows(goal, hosts, found))
     yield Table("", ("host", "before", "live now", "address"), rows)

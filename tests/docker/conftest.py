@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from deploy.errors import DeployError
-from tests.docker.checkout import Checkout, Told, environment, make_checkout
+from tests.docker.checkout import Checkout, environment, make_checkout
+from tests.docker.failing import Unharmed
 from tests.docker.hosts import Hosts
+from tests.docker.told import Told
 from tests.sandbox import files
 from tests.sandbox.fleet import down, up
 from tests.sandbox.members import Fleet
@@ -87,7 +89,9 @@ def live(hosts: Hosts, base: Checkout, first: Told) -> dict[str, str]:
     """What each host serves before the story, the same release on all of them, unharmed."""
     assert first.code == 0
     served = hosts.served()
-    fine = len(set(served.values())) == 1 and all(hosts.get(n).status == 200 for n in ("web1", "web2"))
+    fine = len(set(served.values())) == 1 and all(
+        hosts.get(n).status == 200 for n in ("web1", "web2")
+    )
     if not fine or "" in served.values() or any(hosts.locks().values()):
         base.fab("deploy")
         served = hosts.served()
@@ -98,3 +102,9 @@ def live(hosts: Hosts, base: Checkout, first: Told) -> dict[str, str]:
 def checkout(clone: Callable[[Path], Checkout], tmp_path: Path) -> Checkout:
     """The story's own checkout of the project."""
     return clone(tmp_path / "project")
+
+
+@pytest.fixture
+def unharmed(hosts: Hosts, live: dict[str, str]) -> Unharmed:
+    """What is served before the broken release."""
+    return Unharmed(hosts, live, hosts.pages())

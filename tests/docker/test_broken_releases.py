@@ -1,51 +1,17 @@
 """Releases that cannot work: found out before visitors see them, told plainly, and harmless."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
 
-from tests.docker.checkout import Checkout, Told
+from tests.docker.checkout import Checkout
+from tests.docker.failing import Unharmed, fails
 from tests.docker.hosts import ROOT, WEB, Hosts
+from tests.docker.told import Told
 
 pytestmark = pytest.mark.docker
 
 URLS = "config/urls.py"
-MIGRATION = '''"""A change to the data."""
-
-from django.db import migrations
-
-
-def change(apps, schema_editor):
-    {body}
-
-
-class Migration(migrations.Migration):
-    dependencies = [("guestbook", "0002_entry_photo")]
-    operations = [migrations.RunPython(change, migrations.RunPython.noop)]
-'''
-
-
-@dataclass(frozen=True)
-class Unharmed:
-    """What every host served before; `check` fails if anything of it is different."""
-
-    hosts: Hosts
-    served: dict[str, str]
-    pages: dict[str, str]
-
-    def check(self) -> None:
-        """Every visitor gets what was there before, and nothing of the run is left."""
-        assert self.hosts.served() == self.served
-        headings = {page.split("<h1>")[1].split("</h1>")[0] for page in self.pages.values()}
-        assert all(heading in page for page in self.hosts.pages().values() for heading in headings)
-        self.hosts.at_rest()
-
-
-@pytest.fixture
-def unharmed(hosts: Hosts, live: dict[str, str]) -> Unharmed:
-    """What is served before the broken release."""
-    return Unharmed(hosts, live, hosts.pages())
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -55,23 +21,6 @@ def _the_next_good_deploy_works(hosts: Hosts, base: Checkout, first: Told) -> It
     yield
     told = base.fab("deploy", "--json")
     assert set(hosts.served().values()) == {told.result["release"]}
-
-
-def fails(checkout: Checkout, code: int, where: str, *said: str) -> Told:
-    """A deploy that ends with this code, says this, and failed in the step `where`: STEP HOST,..."""
-    told = checkout.fab("deploy", "--json", code=code)
-    result = told.result
-    assert (result["ok"], result["exit_code"]) == (False, code)
-    step, _, names = where.partition(" ")
-    failed = {line["host"]: line for line in told.of("step") if not line["ok"]}
-    assert sorted(failed) == names.split(",")
-    for name, line in failed.items():
-        assert line["step"] == step
-        assert line["error"]
-        assert name in result["error"]
-    for words in (f"{step} failed on", *said):
-        assert words in result["error"]
-    return told
 
 
 def test_a_broken_urlconf_is_found_in_the_idle_processes(
@@ -106,7 +55,9 @@ def test_a_site_that_does_not_import_is_found_before_anything_is_sent(
     checkout: Checkout, unharmed: Unharmed, hosts: Hosts
 ) -> None:
     before = hosts.listing()
-    checkout.edit("config/settings/base.py", '    "guestbook",\n', '    "guestbook",\n    "gone",\n')
+    checkout.edit(
+        "config/settings/base.py", '    "guestbook",\n', '    "guestbook",\n    "gone",\n'
+    )
     checkout.commit("Install an app that is not there")
     fails(checkout, 3, "static.collect here", "No module named 'gone'", "live as before")
     assert hosts.listing() == before
@@ -139,89 +90,6 @@ def test_a_health_page_that_answers_500_is_found_before_the_switch(
     checkout.edit("guestbook/views.py", 'cursor.execute("SELECT 1")', "raise ValueError('ill')")
     checkout.commit("Break the health page")
     fails(checkout, 3, "web.warm web1,web2", "/health/ answers 500")
-    unharmed.check()
-
-
-def test_a_migration_that_fails_is_named_and_nothing_is_switched(
-    checkout: Checkout, unharmed: Unharmed
-) -> None:
-    checkout.write(
-        "guestbook/migrations/0003_fails.py",
-        MIGRATION.format(body="raise ValueError('these data are odd')"),
-    )
-    checkout.commit("A migration that fails")
-    told = fails(
-        checkout,
-        6,
-        "db.migrate db1",
-        "guestbook.0003_fails",
-        "these data are odd",
-        "live as before",
-        "database",
-    )
-    assert told.result["hint"]
-    unharmed.check()
-
-
-def test_a_page_that_breaks_with_the_migration_takes_the_whole_release_back(
-    checkout: Checkout, unharmed: Unharmed
-) -> None:
-    checkout.write("guestbook/migrations/0003_works.py", MIGRATION.format(body="pass"))
-    checkout.edit(
-        "guestbook/views.py",
-        '    form = EntryForm(request.POST or None',
-        '    raise KeyError("no such column")\n    form = EntryForm(request.POST or None',
-    )
-    checkout.commit("A page that breaks")
-    told = fails(checkout, 5, "web.ask web1,web2", "/ answers 500", "put back")
-    assert "migrat" in told.result["error"], "the migration that stays is not mentioned"
-    unharmed.check()
-
-
-PUBLICLY_ILL = """
-def health(request):
-    import socket
-
-    port = request.environ.get("mod_wsgi.listener_port")
-    status = 500 if port == "80" and socket.gethostname() == "web2" else 200
-    return HttpResponse("ok", status=status)
-"""
-
-
-def test_a_release_that_fails_in_public_on_one_host_is_taken_back_on_all(
-    checkout: Checkout, unharmed: Unharmed
-) -> None:
-    views = (checkout.top / "site" / "guestbook" / "views.py").read_text()
-    checkout.write("guestbook/views.py", views + PUBLICLY_ILL)
-    checkout.edit(
-        "guestbook/static/guestbook/site.css", "--ink: #2b2622", "--ink: #334455"
-    )
-    checkout.commit("Ill on web2, and only for visitors")
-    told = fails(
-        checkout, 5, "web.activate web2", "/health/ answers 500", "put back and verified"
-    )
-    undone = {
-        host
-        for line in told.of("begin")
-        if line["undo"] and line["step"] in ("web.activate", "static.switch")
-        for host in line["hosts"]
-    }
-    assert undone >= {*WEB, "static1"}
-    unharmed.check()
-
-
-def test_a_host_that_cannot_be_put_back_is_named_as_not_known(
-    checkout: Checkout, unharmed: Unharmed, hosts: Hosts
-) -> None:
-    checkout.title("Never seen")
-    with hosts.trap("web2", "curl", "*127.0.0.1:80/*", "sleep 2") as trap:
-        # Root stops Apache as soon as the visitors' port is asked.
-        hosts.on("web2", f"(while [ -e {trap.flag} ]; do sleep 0.05; done; apachectl -k stop) &")
-        told = checkout.fab("deploy", "--json", code=7)
-    assert "web2" in told.result["error"]
-    assert hosts.released("web1") == unharmed.served["web1"]
-    hosts.on("web2", "apachectl start")
-    checkout.fab("recover")
     unharmed.check()
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from tests.docker.checkout import Checkout
 from tests.docker.hosts import ROOT, WEB, Hosts, ask
+from tests.docker.visitor import sign
 
 pytestmark = pytest.mark.docker
 
@@ -50,16 +51,16 @@ def test_a_changed_stylesheet_is_served_and_the_old_one_still_is(
     plain = ask(f"{hosts.fleet.urls['static1']}/static/guestbook/site.css")
     assert "--ink: #102030" in plain.text
     assert (hosts.stylesheet(), ask(before).status) == (before, 200)
-    manifest = json.loads(
-        ask(f"{hosts.fleet.urls['static1']}/static/staticfiles.json").text
-    )
+    manifest = json.loads(ask(f"{hosts.fleet.urls['static1']}/static/staticfiles.json").text)
     new = ask(f"{hosts.fleet.urls['static1']}/static/{manifest['paths']['guestbook/site.css']}")
     assert (new.status, "--ink: #102030" in new.text) == (200, True)
     assert "immutable" in new.headers["cache-control"]
     checkout.fab("-R", "static", "rollback")
     assert hosts.served() == live
     assert ask(f"{hosts.fleet.urls['static1']}/static/guestbook/site.css").text == (
-        ask(before).text.replace(manifest["paths"]["guestbook/paper.svg"].split("/")[-1], "paper.svg")
+        ask(before).text.replace(
+            manifest["paths"]["guestbook/paper.svg"].split("/")[-1], "paper.svg"
+        )
     )
 
 
@@ -150,24 +151,3 @@ def test_the_site_runs_in_utf_8_and_takes_a_file_name_of_any_script(
     answer = hosts.get("web1", photo[1])
     assert (answer.status, answer.body[:4]) == (200, b"\x89PNG")
     assert "Gr%C3%BC%C3%9Fe" in photo[1]
-
-
-def sign(url: str, photo: str) -> str:
-    """Signs the guestbook with a photo of that name; the page that comes then."""
-    form = ask(f"{url}/")
-    cookie = form.headers["set-cookie"].split(";")[0]
-    token = form.text.split('name="csrfmiddlewaretoken" value="')[1].split('"')[0]
-    fields = {"csrfmiddlewaretoken": token, "name": "Łucja", "message": "Zażółć"}
-    parts = [
-        f'--sep\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
-        for name, value in fields.items()
-    ]
-    head = f'--sep\r\nContent-Disposition: form-data; name="photo"; filename="{photo}"\r\n'
-    head += "Content-Type: image/png\r\n\r\n"
-    png = b"\x89PNG\r\n\x1a\n" + bytes(32)
-    body = ("".join(parts) + head).encode() + png + b"\r\n--sep--\r\n"
-    kind = {"Content-Type": "multipart/form-data; boundary=sep", "Cookie": cookie}
-    sent = ask(f"{url}/", "POST", body, kind)
-    assert sent.status == 302, sent.text
-    return ask(f"{url}/").text
-

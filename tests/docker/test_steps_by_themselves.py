@@ -3,7 +3,7 @@
 import pytest
 
 from tests.docker.checkout import Checkout
-from tests.docker.hosts import ROOT, WEB, Hosts, ask, wait_for
+from tests.docker.hosts import ROOT, WEB, Hosts, wait_for
 from tests.docker.traffic import Traffic
 
 pytestmark = pytest.mark.docker
@@ -12,10 +12,12 @@ pytestmark = pytest.mark.docker
 def processes(hosts: Hosts, name: str) -> set[str]:
     """The processes that have answered visitors of this host, by what they say of themselves."""
     line = (
-        f"slot=8101; [ -e {ROOT}/current/.slot-green ] && slot=8102; for i in 1 2 3 4 5 6 7 8 9 10; "
-        "do curl -s http://127.0.0.1:$slot/-/release -H 'Host: localhost'; echo; done"
+        f"port=8101; [ -e {ROOT}/current/.slot-green ] && port=8102; for i in $(seq 10); "
+        "do curl -s http://127.0.0.1:$port/-/release -H 'Host: localhost'; echo; done"
     )
-    return {text.split('"pid": ')[1].split(",")[0] for text in hosts.on(name, line).split("\n") if text}
+    return {
+        text.split('"pid": ')[1].split(",")[0] for text in hosts.on(name, line).split("\n") if text
+    }
 
 
 def test_plan_and_dry_show_every_command_and_change_nothing(
@@ -64,9 +66,9 @@ def test_migrate_by_itself_says_what_it_applied(
     assert hosts.served() == live
 
 
-def test_check_asks_as_visitors_do(hosts: Hosts, live: dict[str, str], base: Checkout) -> None:
+def test_check_asks_as_visitors_do(live: dict[str, str], base: Checkout) -> None:
     told = base.fab("apache.check", "--json")
-    assert [line["host"] for line in told.of("step") if line["ok"]].sort() == list(WEB).sort()
+    assert {line["host"] for line in told.of("step") if line["ok"]} == set(WEB)
     assert told.result["release"] == live["web1"]
 
 
@@ -76,24 +78,22 @@ def test_a_configuration_that_is_there_is_said_to_be(
     conf = "cat /run/apache2/apache2.pid; stat -c %Y /etc/apache2/sites-available/guestbook.conf"
     before = hosts.each(conf, WEB)
     for task in ("apache.configure", "static.configure"):
-        said = base.fab(task).out
-        assert "unchanged" in said or "already" in said or "nothing to do" in said, said
+        assert f"{task}: nothing had to change" in base.fab(task).out
     assert hosts.each(conf, WEB) == before
     assert hosts.served() == live
 
 
-def test_a_changed_configuration_reaches_apache_without_a_failed_request(
+def test_a_changed_configuration_reaches_apache(
     hosts: Hosts, live: dict[str, str], base: Checkout
 ) -> None:
-    with Traffic(hosts) as traffic:
-        told = base.fab("--set", "web.media=/uploads/", "apache.configure")
-        assert "web1: apache.configure" in told.out
-        hosts.on("web1", f"echo hello >{ROOT}/shared/media/hello.txt")
-        wait_for(lambda: hosts.get("web1", "/uploads/hello.txt").status == 200)
+    hosts.on("web1", f"echo hello >{ROOT}/shared/media/hello.txt")
+    try:
+        base.fab("--set", "web.media=/uploads/", "apache.configure")
+        assert hosts.get("web1", "/uploads/hello.txt").status == 200
+    finally:
         base.fab("apache.configure")
-        wait_for(lambda: hosts.get("web1", "/media/hello.txt").status == 200)
-    assert hosts.get("web1", "/uploads/hello.txt").status == 404
-    assert traffic.failures == []
+    wait_for(lambda: hosts.get("web1", "/uploads/hello.txt").status == 404)
+    assert hosts.get("web1", "/media/hello.txt").status == 200
     assert hosts.served() == live
 
 
@@ -118,7 +118,3 @@ def test_the_releases_are_listed_with_what_they_can_be_used_for(
     for name in WEB:
         assert states[name, "web", live[name]] == "live"
     assert live["web1"] in base.fab("releases").out
-
-
-def test_the_page_of_the_static_host_is_the_same_after_all(hosts: Hosts) -> None:
-    assert ask(hosts.stylesheet()).status == 200

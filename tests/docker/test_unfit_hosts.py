@@ -23,9 +23,7 @@ def _after_the_repair_a_deploy_works(hosts: Hosts, base: Checkout) -> Iterator[N
 
 
 @pytest.fixture
-def refused(
-    hosts: Hosts, live: dict[str, str], checkout: Checkout
-) -> Callable[..., str]:
+def refused(hosts: Hosts, live: dict[str, str], checkout: Checkout) -> Callable[..., str]:
     """Deploys to hosts that were made unfit, has them repaired, and returns what was said."""
     checkout.title("Not on hosts like these")
 

@@ -110,7 +110,9 @@ def test_no_secret_is_readable_by_others_or_shown_in_a_process_list(
 ) -> None:
     assert live
     for name in ("web1", "web2", "db1"):
-        readable = hosts.on(name, f"find {ROOT} -type f -perm /o=r -exec cat {{}} + | strings || true")
+        readable = hosts.on(
+            name, f"find {ROOT} -type f -perm /o=r -exec cat {{}} + | strings || true"
+        )
         processes = hosts.on(name, "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '")
         for secret in secrets:
             assert secret not in readable

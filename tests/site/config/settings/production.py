@@ -2,7 +2,7 @@
 
 SECRET_KEY and DATABASE_URL are required; for `collectstatic` any value will do, as it opens no
 database. On a single host, SQLite lives outside the release:
-DATABASE_URL=sqlite:////srv/www/guestbook/shared/db.sqlite3
+DATABASE_URL=sqlite:////srv/www/guestbook/shared/data/db.sqlite3 (docs/tutorial.md makes the folder)
 """
 
 from email.utils import getaddresses
