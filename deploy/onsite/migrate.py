@@ -1,7 +1,7 @@
 """Migrates the database of one release: migrate.py [options] ROOT RELEASE [LOCK_TIMEOUT]
 
-Prints what is pending, one `app.migration` a line, applies it, and ends with `applied N`; with
---plan it only looks, and ends with `pending N`. LOCK_TIMEOUT is how many seconds a statement may
+Says what it applies, applies it, and ends with `applied N`; with --plan it only looks, prints what
+is pending, one `app.migration` a line, and ends with `pending N`. LOCK_TIMEOUT is how many seconds a statement may
 wait for a table (PostgreSQL). Exit code 1: a migration failed, or the database does; the lines on
 standard error say what was applied and what was not. Exit code 2: not started.
 """
@@ -62,10 +62,11 @@ def _migrate(options: argparse.Namespace) -> int:
     if not options.plan:
         take_turn(database, options.lock_timeout, options.wait)
     pending = _pending(database)
-    sys.stdout.write("".join(f"{name}\n" for name in pending))
     if options.plan:
-        sys.stdout.write(f"pending {len(pending)}\n")
+        sys.stdout.write("".join(f"{name}\n" for name in pending) + f"pending {len(pending)}\n")
         return 0
+    # In one line: if a migration fails, the cause must not drown in the names of all the others.
+    sys.stdout.write(f"applying: {', '.join(pending) or 'nothing'}\n")
     sys.stdout.flush()
     try:
         call_command("migrate", interactive=False, verbosity=0, database=options.database)

@@ -71,14 +71,14 @@ def test_what_is_pending_is_told_then_applied_and_counted(root: Path) -> None:
     add(root, "0001_first", ())
     add(root, "0002_second", ["0001_first"])
     done = migrate(root)
-    assert done.stdout == "pages.0001_first\npages.0002_second\napplied 2\n"
+    assert done.stdout == "applying: pages.0001_first, pages.0002_second\napplied 2\n"
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_second_time_there_is_nothing_to_do(root: Path) -> None:
     add(root, "0001_first", ())
     migrate(root)
-    assert migrate(root).stdout == "applied 0\n"
+    assert migrate(root).stdout == "applying: nothing\napplied 0\n"
 
 
 def test_a_plan_changes_nothing(root: Path) -> None:
