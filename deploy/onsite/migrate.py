@@ -1,9 +1,10 @@
 """Migrates the database of one release: migrate.py [options] ROOT RELEASE [LOCK_TIMEOUT]
 
-Says what it applies, applies it, and ends with `applied N`; with --plan it only looks, prints what
-is pending, one `app.migration` a line, and ends with `pending N`. LOCK_TIMEOUT is how many seconds a statement may
-wait for a table (PostgreSQL). Exit code 1: a migration failed, or the database does; the lines on
-standard error say what was applied and what was not. Exit code 2: not started.
+Says what it applies, applies it, and ends with `applied N`; with --plan it only looks, prints
+what is pending, one `app.migration` a line, and ends with `pending N`. LOCK_TIMEOUT is how many
+seconds a statement may wait for a table (PostgreSQL). Exit code 1: a migration failed, or the
+database does; the lines on standard error say what was applied and what was not. Exit code 2: not
+started.
 """
 
 from __future__ import annotations
