@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from deploy.errors import Refused
-from deploy.steps import Step
+from deploy.steps import HERE, Step
 from deploy.steps.activate import activate, change_slot, check
 from deploy.steps.build import check_files, collect, export, wheels
 from deploy.steps.code import entry, install, push, seal
@@ -37,8 +37,9 @@ class Flow:
 
     @property
     def served(self) -> frozenset[str]:
-        """The roles of hosts that the flow has something to do for."""
-        return frozenset(role for step in self.steps for role in step.roles)
+        """The roles of hosts that the flow has something to do for, be it on this machine alone."""
+        roles = {role for step in self.steps for role in step.roles} - {HERE}
+        return frozenset(roles or self.roles)
 
     def before(self, which: Step, *new: Step) -> Flow:
         """The flow with `new` in front of `which`."""

@@ -112,10 +112,10 @@ def _run_once(asked: Asked, means: Means, stage: Stage, flow: Flow, choose: Choo
     hosts = participants(
         stage, asked.select(stage, flow.roles), asked.roles or flow.roles, flow.served
     )
-    if not hosts:
+    if not hosts and flow.served != {HERE}:
         raise Refused("none of the selected hosts has a role that holds releases")
     run = new_run(flow.verb, means.who)
-    others = bystanders(stage, hosts)
+    others = bystanders(stage, hosts) if hosts else ()
     with as_interrupts(), on_hosts(asked, means, stage, hosts, others) as fleet:
         found = fleet.look()
         must_be_fit(flow, fleet.hosts, found)

@@ -55,6 +55,11 @@ def take_turn(database: Any, lock_timeout: float, wait: float) -> None:
     with database.cursor() as cursor:
         timeout = f"{int(lock_timeout * 1000)}ms"
         cursor.execute("SELECT set_config('lock_timeout', %s, false)", [timeout])
+        # Since version 14 a statement can end with its client; before, it went on without one.
+        cursor.execute(
+            "SELECT set_config(name, '1000', false) FROM pg_settings"
+            " WHERE name = 'client_connection_check_interval'"
+        )
         last_said, began = 0.0, time.monotonic()
         while not _is_ours(cursor):
             waited = time.monotonic() - began

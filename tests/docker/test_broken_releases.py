@@ -103,3 +103,5 @@ def test_a_changed_requirement_is_installed_beside_the_old_packages(
     for name in WEB:
         links = [f"{ROOT}/releases/{one}/venv" for one in (release, unharmed.served[name])]
         assert len(set(hosts.on(name, f"readlink {' '.join(links)}").split())) == 2
+    checkout.fab("rollback")
+    assert hosts.served() == unharmed.served

@@ -51,13 +51,13 @@ def nothing_happened(hosts: Hosts, live: dict[str, str]) -> Callable[[], None]:
 
 
 def test_while_code_is_sent(
-    hosts: Hosts, checkout: Checkout, nothing_happened: Callable[[], None], number: signal.Signals
+    hosts: Hosts, checkout: Checkout, nothing_happened: Callable[[], None]
 ) -> None:
     checkout.title("Interrupted")
     with hosts.trap("web2", "rsync", "*--server*", SWALLOW) as trap:
         run = checkout.start("deploy")
         trap.sprung()
-        run.signal(number)
+        run.signal(signal.SIGINT)
         told = run.ended(130)
     assert "live as before" in told.err
     nothing_happened()

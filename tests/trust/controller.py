@@ -11,13 +11,14 @@ from deploy.errors import DeployError, Refused
 from deploy.freeze import freeze, thaw
 from deploy.here import Here
 from deploy.host import Host
+from deploy.means import Means
 from deploy.outcome import Outcome
 from deploy.reach import Reach
 from deploy.recover import recover
 from deploy.report.ending import ending
 from deploy.report.plain import Plain
-from deploy.ssh.channel import Times
 from deploy.ssh.link import Link
+from deploy.ssh.times import Times
 from deploy.tasks.means import means
 from tests.trust.calls import Counted, Point
 
@@ -48,7 +49,7 @@ def _asked(options: argparse.Namespace) -> Asked:
     )
 
 
-def _means(options: argparse.Namespace, real: main.Means) -> main.Means:
+def _means(options: argparse.Namespace, real: Means) -> Means:
     times = Times(*map(float, options.times.split(","))) if options.times else Times()
 
     def reach(host: Host, words: str) -> Reach:
@@ -59,7 +60,7 @@ def _means(options: argparse.Namespace, real: main.Means) -> main.Means:
     return replace(real, here=here, reach=reach, emit=Plain(sys.stdout))
 
 
-def act(options: argparse.Namespace, asked: Asked, world: main.Means) -> Outcome:
+def act(options: argparse.Namespace, asked: Asked, world: Means) -> Outcome:
     """Do what the words ask for, as the tasks of the toolkit do it."""
     word = options.words[0] if options.words else ""
     match options.verb:

@@ -57,7 +57,8 @@ def points(calls: tuple[Call, ...], *, whole: bool, chance: random.Random) -> It
 
     The instant of `during` lies anywhere in the call, as long as it took in the run before.
     """
-    early, late = [], []
+    early: list[Point] = []
+    late: list[Point] = []
     for host, mine in in_order(calls):
         begun = next((n for n, call in enumerate(mine) if "begin " in call.what), len(mine))
         for n, call in enumerate(mine):

@@ -39,7 +39,9 @@ class Crowd:
 
 
 @contextmanager
-def crowd(out: Path, urls: Mapping[str, str], rate: float, *, keep: bool = False) -> Iterator[Crowd]:
+def crowd(
+    out: Path, urls: Mapping[str, str], rate: float, *, keep: bool = False
+) -> Iterator[Crowd]:
     """Visitors for as long as the block lasts."""
     people = Crowd(out, urls, rate, keep=keep)
     try:

@@ -2,15 +2,15 @@
 
 import traceback
 
+from tests.trust.injuries import heal
 from tests.trust.ledger import Ledger
 from tests.trust.looking import look, recovered, settled
 from tests.trust.promises import at_rest
 from tests.trust.row import Row
-from tests.trust.rows import prepare, switch
-from tests.trust.injuries import heal
+from tests.trust.rows import migrate, prepare, switch
 from tests.trust.world import World
 
-ROWS: tuple[Row, ...] = (*prepare.ROWS, *switch.ROWS)
+ROWS: tuple[Row, ...] = (*prepare.ROWS, *migrate.ROWS, *switch.ROWS)
 
 
 def suite(world: World, ledger: Ledger, *, whole: bool, only: str = "") -> None:
@@ -47,7 +47,9 @@ def closing(world: World) -> list[str]:
         mend(world)
         return faults
     faults = list(at_rest(settled(world)))
-    return faults + (["the next deploy is not live"] if world.page("web1").release == before else [])
+    return faults + (
+        ["the next deploy is not live"] if world.page("web1").release == before else []
+    )
 
 
 def mend(world: World) -> None:

@@ -92,7 +92,7 @@ class Shell:
             assert program.stdout is not None
             program.stdin.write(f"(\n{script}\n) 2>&1 </dev/null; echo {mark}\n")
             program.stdin.flush()
-            said = []
+            said: list[str] = []
             for line in program.stdout:
                 if line == f"{mark}\n":
                     return "".join(said)

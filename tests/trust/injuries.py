@@ -89,7 +89,7 @@ def heal(world: World) -> None:
 def filtered(world: World, name: str, *rule: str) -> Iterator[None]:
     """While the block lasts, the host's own firewall has this rule for SSH, in both directions."""
     words = ("nsenter", "-t", pid(world, name), "-n", "iptables")
-    ways = (("INPUT", "--dport"), ("OUTPUT", "--sport"))
+    ways: tuple[tuple[str, str], ...] = (("INPUT", "--dport"), ("OUTPUT", "--sport"))
     if rule == RESET:
         ways = ways[:1]
     for chain, port in ways:
@@ -124,9 +124,7 @@ def pid(world: World, name: str) -> str:
 
 
 @contextmanager
-def small_disk(
-    world: World, name: str, path: str, kib: int = 0, inodes: int = 0
-) -> Iterator[None]:
+def small_disk(world: World, name: str, path: str, kib: int = 0, inodes: int = 0) -> Iterator[None]:
     """While the block lasts, a directory below the root is a disk of its own, and nearly full.
 
     It has room for so many KiB, or files, more. What is in it stays there when the block ends.
@@ -160,5 +158,5 @@ def fill(world: World, name: str, path: str) -> None:
 
 def root_on(world: World, name: str, line: str) -> None:
     """A shell line with the rights of a real machine's root: it may mount."""
-    words = ("nsenter", "-t", pid(world, name), "-m", "-r", "-w", "sh", "-ec", line)
+    words = ("nsenter", "-t", pid(world, name), "-m", "-p", "-r", "-w", "sh", "-ec", line)
     subprocess.run(words, check=True, capture_output=True)

@@ -81,4 +81,6 @@ def result_line(ledgers: Iterable[Ledger], seed: int) -> str:
         for one in ledgers
     }
     ok = not any(one["violations"] for one in suites.values())
-    return json.dumps({"event": "result", "task": "trust", "ok": ok, "seed": seed, "suites": suites})
+    return json.dumps(
+        {"event": "result", "task": "trust", "ok": ok, "seed": seed, "suites": suites}
+    )

@@ -8,7 +8,7 @@ from tests.trust.world import World
 
 
 @contextmanager
-def changed(world: World, files: Mapping[str | bytes, str]) -> Iterator[str]:
+def changed(world: World, files: Mapping[str, str] | Mapping[str | bytes, str]) -> Iterator[str]:
     """While the block lasts, the newest commit has these files of the site; its revision."""
     checkout = world.checkout
     base = checkout.git("rev-parse", "HEAD").strip()

@@ -33,8 +33,11 @@ def ended_as(ended: Ended, code: int, *words: str) -> list[str]:
     faults = []
     if ended.code != code:
         faults.append(f"exit code {ended.code}, not {code}: {ended.said[-500:]}")
-    faults += [f"{word!r} was not said: {ended.said[-400:]}" for word in words
-               if not re.search(word, ended.said)]
+    faults += [
+        f"{word!r} was not said: {ended.said[-400:]}"
+        for word in words
+        if not re.search(word, ended.said)
+    ]
     if "Traceback" in ended.said:
         faults.append(f"a traceback: {ended.said[-800:]}")
     return faults

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from tests.sandbox.fleet import down
 from tests.trust import crash
@@ -22,7 +21,7 @@ RATE = 5.0
 
 @dataclass(frozen=True)
 class Wish:
-    """What was asked for: all of it or the quick form, the seed, and only cases with these words."""
+    """What was asked for: all or the quick form, the seed, and only cases with these words."""
 
     whole: bool = False
     seed: int = SEED
@@ -85,7 +84,9 @@ def main(words: Sequence[str]) -> int:
     said = parser.parse_args(words)
     stream = sys.stderr if said.json else sys.stdout
     wish = Wish(said.full, said.seed, said.case)
-    ledgers = trust(wish, said.suites, lambda line: print(line, file=stream, flush=True), keep=said.keep)
+    ledgers = trust(
+        wish, said.suites, lambda line: print(line, file=stream, flush=True), keep=said.keep
+    )
     print(table(ledgers), file=stream)
     if said.json:
         print(result_line(ledgers, said.seed))

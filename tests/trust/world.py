@@ -124,11 +124,17 @@ class World:
         argv = [sys.executable, "-m", "tests.trust.controller", verb, *words]
         argv += ["--top", str(top), "--log", str(log), *LEAN, *more]
         if kill:
-            hold = f"docker exec {self.fleet.container(kill.host)} pkill -STOP -u deploy -f noprofile"
-            argv += ["--kill", str(kill), "--hold", hold] if kill.mode == "late" else [
-                "--kill",
-                str(kill),
-            ]
+            hold = (
+                f"docker exec {self.fleet.container(kill.host)} pkill -STOP -u deploy -f noprofile"
+            )
+            argv += (
+                ["--kill", str(kill), "--hold", hold]
+                if kill.mode == "late"
+                else [
+                    "--kill",
+                    str(kill),
+                ]
+            )
         with out.open("wb") as to:
             process = subprocess.Popen(
                 argv,

@@ -78,22 +78,22 @@ def killed_in_push(world: World) -> list[str]:
 def slow_link(world: World) -> list[str]:
     """Half a megabyte of code over 512 kbit/s is slow, and no fault."""
     noise = os.urandom(300_000).hex()
-    with changed(world, {"guestbook/noise.py": f"NOISE = '{noise}'\n"}):
-        with slow(world, "web2", "512kbit"):
-            ended = world.run("deploy", more=QUICK)
+    noisy = changed(world, {"guestbook/noise.py": f"NOISE = '{noise}'\n"})
+    with noisy, slow(world, "web2", "512kbit"):
+        ended = world.run("deploy", more=QUICK)
     return ended_as(ended, 0) + unharmed(world, live(world))
 
 
-def full_disk(world: World, host: str, path: str, *words: str, kib: int = 0, inodes: int = 0
+def full_disk(
+    world: World, host: str, path: str, *words: str, kib: int = 0, inodes: int = 0
 ) -> list[str]:
     old = live(world)
     noise = {f"guestbook/static/noise{n}.txt": os.urandom(400_000).hex() for n in range(8)}
     more = {REQUIREMENTS: requirements(world) + f"# {time.time()}\n"} if path == "venvs" else noise
-    with changed(world, more):
-        with small_disk(world, host, path, kib, inodes):
-            ended = world.run("deploy", more=QUICK)
-            faults = ended_as(ended, 3, host, "nothing was switched", *words)
-            faults += unharmed(world, old)
+    with changed(world, more), small_disk(world, host, path, kib, inodes):
+        ended = world.run("deploy", more=QUICK)
+        faults = ended_as(ended, 3, host, "nothing was switched", *words)
+        faults += unharmed(world, old)
     return faults
 
 
@@ -133,8 +133,14 @@ def pip_killed(world: World) -> list[str]:
 
 
 ODD = (
-    "-rf.txt", "a b.txt", "it's.txt", "two\nlines.txt", "\U0001f40d.txt", "x" * 200 + ".txt",
-    "$(id).txt", "*.txt",
+    "-rf.txt",
+    "a b.txt",
+    "it's.txt",
+    "two\nlines.txt",
+    "\U0001f40d.txt",
+    "x" * 200 + ".txt",
+    "$(id).txt",
+    "*.txt",
 )
 
 
@@ -151,7 +157,8 @@ def odd_names(world: World) -> list[str]:
         there = world.hosts.on(
             "web2",
             f"cd {ROOT}/current/guestbook/odd && find . -type f -printf '%P\\0' | "
-            "while IFS= read -r -d '' f; do { printf '%s\\0' \"$f\"; cat \"./$f\"; } | sha256sum; done",
+            "while IFS= read -r -d '' f; do "
+            '{ printf \'%s\\0\' "$f"; cat "./$f"; } | sha256sum; done',
         )
         found = sorted(line.split()[0] for line in there.splitlines())
         if found != here:
@@ -162,9 +169,7 @@ def odd_names(world: World) -> list[str]:
 def umask(world: World) -> list[str]:
     """umask 077 on both sides, and a .bashrc that talks."""
     rc = "/home/deploy/.bashrc"
-    world.hosts.each(
-        f"cp -p {rc} {rc}.aside; sed -i '1i echo hello there; umask 077' {rc}"
-    )
+    world.hosts.each(f"cp -p {rc} {rc}.aside; sed -i '1i echo hello there; umask 077' {rc}")
     before = os.umask(0o077)
     try:
         with changed(world, {"guestbook/static/new.txt": "new"}):
@@ -205,11 +210,17 @@ ROWS = (
     Row("B5s", "disk full: static files", full_in_static),
     Row("B6", "no inode left: code", no_inodes),
     Row("B7", "pip killed for want of memory", pip_killed, slow=True),
-    Row("B8", "a requirement that nobody has",
-        elsewhere="test_a_requirement_that_nobody_has_is_named"),
+    Row(
+        "B8",
+        "a requirement that nobody has",
+        elsewhere="test_a_requirement_that_nobody_has_is_named",
+    ),
     Row("B9", "file names that are not text, and worse", odd_names),
     Row("B10", "umask 077 here and there, and a .bashrc that talks", umask),
-    Row("B11", "a file damaged between its arrival and the seal",
-        why="not promised: rsync compares a checksum of every file it sends, and nothing looks again"),
+    Row(
+        "B11",
+        "a file damaged between its arrival and the seal",
+        why="not promised: rsync compares checksums of what it sends; nothing looks again",
+    ),
     Row("B12", "the working tree edited while it is sent", edited_in_push),
 )
