@@ -6,7 +6,7 @@ import pytest
 
 from tests.docker.checkout import Checkout
 from tests.docker.failing import Unharmed, fails
-from tests.docker.hosts import ROOT, WEB, Hosts
+from tests.docker.hosts import Hosts
 from tests.docker.told import Told
 
 pytestmark = pytest.mark.docker
@@ -91,17 +91,3 @@ def test_a_health_page_that_answers_500_is_found_before_the_switch(
     checkout.commit("Break the health page")
     fails(checkout, 3, "web.warm web1,web2", "/health/ answers 500")
     unharmed.check()
-
-
-def test_a_changed_requirement_is_installed_beside_the_old_packages(
-    checkout: Checkout, unharmed: Unharmed, hosts: Hosts
-) -> None:
-    checkout.edit("requirements.txt", "sqlparse==0.6.1\n", "sqlparse==0.6.1  # the same\n")
-    checkout.commit("Requirements with another key")
-    release = checkout.fab("deploy", "--json").result["release"]
-    assert set(hosts.served().values()) == {release}
-    for name in WEB:
-        links = [f"{ROOT}/releases/{one}/venv" for one in (release, unharmed.served[name])]
-        assert len(set(hosts.on(name, f"readlink {' '.join(links)}").split())) == 2
-    checkout.fab("rollback")
-    assert hosts.served() == unharmed.served

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.docker.checkout import Checkout
-from tests.docker.hosts import Hosts, wait_for
+from tests.docker.hosts import ROOT, WEB, Hosts, wait_for
 
 pytestmark = pytest.mark.docker
 
@@ -64,9 +64,12 @@ def test_while_code_is_sent(
 
 
 def test_while_packages_are_installed(
-    hosts: Hosts, checkout: Checkout, base: Checkout, nothing_happened: Callable[[], None]
+    hosts: Hosts,
+    live: dict[str, str],
+    checkout: Checkout,
+    nothing_happened: Callable[[], None],
 ) -> None:
-    checkout.edit("requirements.txt", "sqlparse==0.6.1\n", "sqlparse==0.6.1  # once more\n")
+    checkout.edit("requirements.txt", "sqlparse==0.6.1\n", "sqlparse==0.6.1  # the same\n")
     checkout.title("Interrupted")
     with hosts.trap("web2", "python3", "*' -m venv '*|'-m venv '*", SLEEP) as trap:
         run = checkout.start("deploy")
@@ -74,8 +77,14 @@ def test_while_packages_are_installed(
         run.signal(signal.SIGINT)
         run.ended(130)
     nothing_happened()
-    release = base.fab("deploy", "--json").result["release"]
+    # The same once more: what was half installed is made anew, beside the packages that are live.
+    release = checkout.fab("deploy", "--json").result["release"]
     assert set(hosts.served().values()) == {release}
+    for name in WEB:
+        links = [f"{ROOT}/releases/{one}/venv" for one in (release, live[name])]
+        assert len(set(hosts.on(name, f"readlink {' '.join(links)}").split())) == 2
+    checkout.fab("rollback")
+    nothing_happened()
 
 
 def test_while_the_database_is_migrated(

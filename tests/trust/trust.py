@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tests.sandbox.fleet import down
-from tests.trust import crash
+from tests.trust import crash, faults
 from tests.trust.crowd import crowd
 from tests.trust.ledger import Ledger, result_line, table
 from tests.trust.world import TOP, World, make_world
@@ -37,7 +37,12 @@ def crash_points(world: World, ledger: Ledger, wish: Wish) -> None:
         crash.suite(world, people, ledger, whole=wish.whole, seed=wish.seed, only=wish.only)
 
 
-SUITES: dict[str, Suite] = {"crash": crash_points}
+def host_faults(world: World, ledger: Ledger, wish: Wish) -> None:
+    """Hosts, networks and disks break in every way that can be made here."""
+    faults.suite(world, ledger, whole=wish.whole, only=wish.only)
+
+
+SUITES: dict[str, Suite] = {"crash": crash_points, "faults": host_faults}
 
 
 def trust(
