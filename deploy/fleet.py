@@ -48,10 +48,15 @@ class Fleet:
 
     def execute(self, name: str, action: Action, on_line: OnLine) -> Result:
         """Run an action on the host of that name; what changes a host runs only under our lock."""
-        if name != HERE and isinstance(action, Command) and action.changes:
-            host = next(host for host in self.hosts if host.name == name)
-            action = _fenced(host, action)
-        return self._reached[name].execute(action, on_line)
+        if name == HERE or not action.changes:
+            return self._reached[name].execute(action, on_line)
+        host = next(host for host in self.hosts if host.name == name)
+        if isinstance(action, Command):
+            return self._reached[name].execute(_fenced(host, action), on_line)
+        # rsync runs beside the channel, so the fence is asked first: a machine that slept while
+        # others recovered and released must not send anything into what is live now.
+        allowed = self._reached[name].execute(_fenced(host, Command(("true",))), on_line)
+        return self._reached[name].execute(action, on_line) if allowed.ok else allowed
 
     def each(self, command: Callable[[Host], Command]) -> dict[str, Result]:
         """The result of a command on every host that takes part."""

@@ -35,6 +35,7 @@ from deploy.signals import as_interrupts
 from deploy.source import resolve
 from deploy.stage import Stage
 from deploy.steps import HERE, Target
+from deploy.steps.journal import commit
 from deploy.verdict import verdict
 
 WAIT_STEP = 2.0
@@ -172,7 +173,8 @@ def _carried_out(
     except StepsFailed as failed:
         raise verdict(failed, fleet.hosts, found) from None
     for warning in warnings:
-        means.emit(Note(f"warning, the release is live all the same: {warning}"))
+        hint = "; fab recover finishes it" if warning.step == commit.name else ""
+        means.emit(Note(f"warning, the release is live all the same: {warning}{hint}"))
     for event in closing_words(plan, goal, fleet.hosts, found, time.monotonic() - began):
         means.emit(event)
     return Outcome(goal.id)

@@ -94,9 +94,10 @@ class Shell:
             program.stdin.flush()
             said: list[str] = []
             for line in program.stdout:
-                if line == f"{mark}\n":
+                rest, ended, _ = line.partition(mark)
+                said.append(rest)
+                if ended:
                     return "".join(said)
-                said.append(line)
         self.close()
         raise OSError(f"{self._container} does not run: {''.join(said)}")
 
