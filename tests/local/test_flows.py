@@ -25,7 +25,7 @@ from deploy.stage import Stage
 from deploy.steps import Phase, Step, Target, step, word
 from deploy.steps.activate import activate
 from deploy.steps.build import collect, wheels
-from deploy.steps.code import entry, install, seal
+from deploy.steps.code import entry, install, push, seal
 from deploy.steps.db import migrate
 from deploy.steps.server import apache, nginx
 from deploy.steps.slots import ask_again, warm
@@ -284,6 +284,18 @@ def test_two_runs_at_once_one_is_told_who_has_the_lock(fleet: Fleet) -> None:
     rollback(fleet.asked(), replace(fleet.means(), emit=in_the_middle), flow=BACK)
     assert "is locked, and the run is alive" in seen[0]
     assert "rollback by ann@desk, process" in seen[0]
+
+
+def test_a_run_that_lost_its_lock_sends_nothing_either(fleet: Fleet) -> None:
+    @step("stolen", roles=("web",))
+    def steal(t: Target) -> Iterator[Action]:
+        """take the lock away, as a recover from elsewhere does"""
+        yield Command(("rm", "-f", f"{t.layout.root}/.deploy/lock"))
+
+    old = fleet.deploy().release
+    with pytest.raises(PrepareFailed, match="no longer holds the lock"):
+        fleet.deploy(FLOW.before(push, steal))
+    assert fleet.releases() == [old]
 
 
 def _losing(fleet: Fleet, after: int) -> None:
