@@ -54,8 +54,10 @@ class Fleet:
         if isinstance(action, Command):
             return self._reached[name].execute(_fenced(host, action), on_line)
         # rsync runs beside the channel, so the fence is asked first: a machine that slept while
-        # others recovered and released must not send anything into what is live now.
-        allowed = self._reached[name].execute(_fenced(host, Command(("true",))), on_line)
+        # others recovered and released must not send anything into what is live now. Should it
+        # fall asleep right here, the directory is there, so that nobody takes its number.
+        taken = _fenced(host, Command(("mkdir", "-p", action.target)))
+        allowed = self._reached[name].execute(taken, on_line)
         return self._reached[name].execute(action, on_line) if allowed.ok else allowed
 
     def each(self, command: Callable[[Host], Command]) -> dict[str, Result]:

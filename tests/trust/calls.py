@@ -15,7 +15,7 @@ from deploy.reach import Reach
 
 Value = TypeVar("Value")
 BEGIN, DONE = "begin", "done"
-MODES = ("before", "during", "after", "late")
+MODES = ("before", "during", "after", "late", "interrupt", "twice", "suspend")
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class Point:
 
     `before` it is sent; `during` it, `delay` seconds after it was sent; `after` its answer came;
     `late`: it is sent to a host that is stopped, so that it arrives when the controller is dead.
+    Not to die but to be disturbed: `interrupt`, Ctrl-C `delay` seconds after it was sent; `twice`,
+    the same two times; `suspend`, stopped just before it is sent, as by a closed lid.
     """
 
     host: str
@@ -57,6 +59,28 @@ def die() -> None:
     time.sleep(60)
 
 
+def interrupt() -> None:
+    """Ctrl-C."""
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def interrupt_twice() -> None:
+    """Ctrl-C by somebody who does not want to wait."""
+    interrupt()
+    time.sleep(0.2)
+    interrupt()
+
+
+def suspend() -> None:
+    """Stop until somebody says SIGCONT."""
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+DEADLY = ("before", "during", "after", "late")
+"""Modes after which there is no way on."""
+ACTS = {"interrupt": interrupt, "twice": interrupt_twice, "suspend": suspend}
+
+
 class Counted:
     """A Reach whose every call is written down, and at one of which the process dies."""
 
@@ -66,14 +90,14 @@ class Counted:
         log: Path,
         point: Point | None,
         hold: tuple[str, ...] = (),
-        death: Callable[[], None] = die,
+        death: Callable[[], None] | None = None,
     ) -> None:
         """`hold` is the program of this machine that stops the host's side, for mode `late`."""
         self._inner = inner
         self._log = log
         self._point = point if point and point.host == inner.name else None
         self._hold = hold
-        self._death = death
+        self._act = death or ACTS.get(point.mode if point else "", die)
         self._count = 0
 
     @property
@@ -117,17 +141,17 @@ class Counted:
             return call()
         finally:
             self._note(DONE, time.monotonic() - began, what)
-            if here:
-                self._death()
+            if here and self._point and self._point.mode in DEADLY:
+                self._act()
 
     def _arm(self) -> None:
         assert self._point is not None
-        if self._point.mode == "before":
-            self._death()
-        if self._point.mode == "late":
-            subprocess.run(self._hold, check=True)
-        if self._point.mode != "after":
-            timer = threading.Timer(self._point.delay, self._death)
+        if self._point.mode in ("before", "suspend"):
+            self._act()
+        elif self._point.mode != "after":
+            if self._point.mode == "late":
+                subprocess.run(self._hold, check=True)
+            timer = threading.Timer(self._point.delay, self._act)
             timer.daemon = True
             timer.start()
 

@@ -33,6 +33,7 @@ Suite = Callable[[World, Ledger, Wish], None]
 
 def crash_points(world: World, ledger: Ledger, wish: Wish) -> None:
     """The controller dies at every call."""
+    world.must("deploy")  # before the first release there is nothing to visit, or to go back to
     with crowd(world.home / "visits", world.web_urls, RATE) as people:
         crash.suite(world, people, ledger, whole=wish.whole, seed=wish.seed, only=wish.only)
 

@@ -3,10 +3,11 @@
 import http.client
 import itertools
 import re
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -124,22 +125,15 @@ class World:
         argv = [sys.executable, "-m", "tests.trust.controller", verb, *words]
         argv += ["--top", str(top), "--log", str(log), *LEAN, *more]
         if kill:
-            hold = (
-                f"docker exec {self.fleet.container(kill.host)} pkill -STOP -u deploy -f noprofile"
-            )
-            argv += (
-                ["--kill", str(kill), "--hold", hold]
-                if kill.mode == "late"
-                else [
-                    "--kill",
-                    str(kill),
-                ]
-            )
+            argv += ["--kill", str(kill)]
+        if kill and kill.mode == "late":
+            container = self.fleet.container(kill.host)
+            argv += ["--hold", f"docker exec {container} pkill -STOP -u deploy -f noprofile"]
         with out.open("wb") as to:
             process = subprocess.Popen(
                 argv,
                 cwd=self.python,
-                env={**self.checkout.env, "PYTHONPATH": str(self.python)},
+                env={**(checkout or self.checkout).env, "PYTHONPATH": str(self.python)},
                 stdin=subprocess.DEVNULL,
                 stdout=to,
                 stderr=subprocess.STDOUT,
@@ -185,11 +179,9 @@ def make_world(state: Path, tell: Callable[[str], None], python: Path = TOP) -> 
     home.mkdir(exist_ok=True)
     env = environment(home)
     folder = home / "project"
-    if (folder / ".git").exists():
-        checkout = Checkout(folder, env, ())
-        (folder / "inventories" / "sandbox.toml").touch()
-    else:
-        checkout = make_checkout(folder, fleet.state / files.FLEET, env, ())
+    # What a broken-off run has left there would be a change that is not committed.
+    shutil.rmtree(folder, ignore_errors=True)
+    checkout = make_checkout(folder, fleet.state / files.FLEET, env, ())
     return World(fleet, checkout, home, python)
 
 
@@ -200,8 +192,3 @@ def in_order(calls: Sequence[Call]) -> Iterator[tuple[str, tuple[Call, ...]]]:
         by_host.setdefault(call.host, []).append(call)
     for host, mine in by_host.items():
         yield host, tuple(sorted(mine, key=lambda call: call.number))
-
-
-def live(answers: Mapping[str, Answer]) -> set[str]:
-    """The releases that answered."""
-    return {answer.release for answer in answers.values()}

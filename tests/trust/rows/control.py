@@ -1,0 +1,244 @@
+"""Rows E: the deploying machine dies, sleeps, or is not the only one."""
+
+import random
+import re
+import shutil
+import signal
+import time
+from pathlib import Path
+
+from tests.docker.checkout import Checkout, environment
+from tests.trust.calls import Point
+from tests.trust.crash import shortened
+from tests.trust.injuries import docker_does, heal, trap
+from tests.trust.looking import settled
+from tests.trust.row import QUICK, Row, ended_as, live, one_recover, serves, unharmed
+from tests.trust.world import KILLED, World
+
+VERIFIES = "*127.0.0.1:80/*"
+SPOTS = (
+    ("cat", "*journal*"),
+    ("sync", "*journal*"),
+    ("mv", "*journal*"),
+    ("rm", "*current.new*"),
+    ("ln", "*current.new*"),
+    ("mv", "*current.new*"),
+    ("curl", VERIFIES),
+)
+"""What the words of the switch call, in their order."""
+HOST_WEB2 = r"\[hosts\.web2\]\n(?:(?!\[).*\n?)*"
+DEATHS = {
+    "its shell dies": "kill -9 $PPID",
+    "its shell dies, it does not": "kill -9 $PPID; sleep 0.2",
+    "all of the deploy user dies": "pkill -9 -u deploy",
+}
+
+
+def killed_at(world: World, what: str) -> Point:
+    """Where a deploy makes its first call on web1 that holds these words, found by a dry count."""
+    ended = world.must("deploy")
+    for call in ended.calls:
+        if call.host == "web1" and what in call.what:
+            return Point("web1", call.number, "after")
+    raise AssertionError(f"no call holds {what!r}: {[shortened(c.what) for c in ended.calls]}")
+
+
+def after_the_switch(world: World) -> Point:
+    """Right after web1 was switched, with web2 still on the old release."""
+    return killed_at(world, "eval 'switch")
+
+
+def programs_die(world: World, chance: random.Random | None) -> list[str]:
+    """A program that the switch calls on web2 takes its shell, or everything, with it."""
+    faults = []
+    cases = [(spot, death) for spot in SPOTS for death in DEATHS]
+    for (program, when), death in chance.sample(cases, 6) if chance else cases:
+        old = live(world)
+        with trap(world, "web2", program, when, DEATHS[death]):
+            ended = world.run("deploy", more=QUICK)
+        new = live(world)
+        found = one_recover(world, old if ended.code in (5, 7) else new)
+        if ended.code not in (0, 5, 7):
+            found.append(f"exit code {ended.code}: {ended.said[-400:]}")
+        if ended.code == 5 and new != old:
+            found.append("says that it was rolled back, and it was not")
+        faults += [f"{program} {when}, {death}: {one}" for one in found]
+    return faults
+
+
+def some_programs_die(world: World) -> list[str]:
+    return programs_die(world, random.Random(3))  # noqa: S311 - the same points each time
+
+
+def every_program_dies(world: World) -> list[str]:
+    return programs_die(world, None)
+
+
+def stays_down(world: World) -> list[str]:
+    """web2 dies in the middle of its switch, and stays down for a while."""
+    old = live(world)
+    with trap(world, "web2", "curl", VERIFIES) as curl:
+        run = world.start("deploy", more=QUICK)
+        curl.sprung()
+        docker_does(world, "kill", "web2")
+        faults = ended_as(run.ended(), 7, "web2", "next: fab recover")
+    faults += ended_as(world.run("recover"), 7, "web2") + ended_as(world.run("deploy"), 2, "web2")
+    heal(world)
+    return faults + one_recover(world, old)
+
+
+def reboot(world: World) -> list[str]:
+    """web2 is restarted in the middle of its switch."""
+    old = live(world)
+    with trap(world, "web2", "curl", VERIFIES) as curl:
+        run = world.start("deploy", more=QUICK)
+        curl.sprung()
+        docker_does(world, "restart", "web2")
+        ended = run.ended()
+    faults = ended_as(ended, 7, "web2", "next: fab recover")
+    heal(world)
+    return faults + one_recover(world, old)
+
+
+def two_recovers(world: World) -> list[str]:
+    point = after_the_switch(world)
+    old = live(world)
+    faults = ended_as(world.run("deploy", kill=point), KILLED)
+    both = [world.start("recover"), world.start("recover")]
+    codes = sorted(one.ended().code for one in both)
+    if codes not in ([0, 0], [0, 4]):
+        faults.append(f"two recovers at once ended with {codes}")
+    return faults + unharmed(world, old)
+
+
+def elsewhere(world: World, name: str) -> Checkout:
+    """Another machine: a copy of the checkout, and nothing else of the first."""
+    home = world.home / name
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir()
+    shutil.copytree(world.checkout.top, home / "project")
+    return Checkout(home / "project", environment(home), ())
+
+
+def other_machine(world: World) -> list[str]:
+    point = after_the_switch(world)
+    old = live(world)
+    faults = ended_as(world.run("deploy", kill=point), KILLED)
+    faults += ended_as(world.run("recover", checkout=elsewhere(world, "other")), 0)
+    return faults + unharmed(world, old)
+
+
+def host_removed(world: World) -> list[str]:
+    """web2 is taken out of the inventory between the crash and the recover, and put back later."""
+    point = after_the_switch(world)
+    old = live(world)
+    faults = ended_as(world.run("deploy", kill=point), KILLED)
+    without = elsewhere(world, "fewer")
+    fleet = (world.fleet.state / "fleet.toml").read_text()
+    fewer = (
+        re.sub(HOST_WEB2, "", fleet)
+        .replace('y = "id_', f'y = "{world.fleet.state}/id_')
+        .replace('s = "known', f's = "{world.fleet.state}/known')
+    )
+    (without.top / "fleet.toml").write_text(fewer)
+    inventory = without.top / "inventories" / "sandbox.toml"
+    text = re.sub(HOST_WEB2, "", inventory.read_text())
+    inventory.write_text(re.sub('include = ".*"', 'include = "../fleet.toml"', text))
+    faults += ended_as(world.run("recover", checkout=without), 0, "not in the inventory: web2")
+    faults += serves(world, old)
+    return faults + one_recover(world, old)
+
+
+def asleep(world: World, what: str) -> list[str]:
+    """The operator's machine sleeps; a colleague recovers and deploys; then it wakes up."""
+    point = killed_at(world, what)
+    point = Point(point.host, point.number, "suspend")
+    run = world.start("deploy", kill=point, more=("--times", "0.5,60,2,1"))
+    wait_until_stopped(run.process.pid)
+    faults = []
+    try:
+        time.sleep(2.5)
+        settled(world)
+        faults += [one for one in one_recover(world) if "still runs" not in one]
+        faults += ended_as(world.run("deploy"), 0)
+        theirs = live(world)
+        before = listing(world)
+    finally:
+        run.process.send_signal(signal.SIGCONT)
+    ended = run.ended()
+    if ended.code not in (3, 4, 5, 7):
+        faults.append(f"the sleeper ended with {ended.code}: {ended.said[-500:]}")
+    after = listing(world)
+    # What is in the sleeper's own release is garbage, and cleared away as such.
+    own = re.findall(r"-> (\d{6}-[0-9a-f]{7})", ended.said)[0]
+    faults += [] if own != theirs else ["both runs took the same number"]
+    for name in before:
+        changed = [one for one in set(before[name]) ^ set(after[name]) if own not in one]
+        faults += [f"{name}: the sleeper changed {sorted(changed)[:6]}"] if changed else []
+    return faults + unharmed(world, theirs)
+
+
+def wait_until_stopped(pid: int) -> None:
+    """Until the process is stopped."""
+    until = time.monotonic() + 60
+    while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+        assert time.monotonic() < until, "the controller did not stop"
+        time.sleep(0.02)
+
+
+def listing(world: World) -> dict[str, list[str]]:
+    """All there is below the root on every host, but what processes say of themselves."""
+    line = (
+        "cd /srv/www/guestbook && find . -path '*/__pycache__*' -prune -o -path './run/*' -prune "
+        "-o -type d -printf '%P\\n' -o -printf '%P %y %l %T@ %s\\n' | sort"
+    )
+    return {name: text.splitlines() for name, text in world.hosts.each(line).items()}
+
+
+def asleep_before_sending(world: World) -> list[str]:
+    return asleep(world, "rsync --checksum")
+
+
+def asleep_before_switching(world: World) -> list[str]:
+    return asleep(world, "eval 'switch")
+
+
+def asleep_before_beginning(world: World) -> list[str]:
+    return asleep(world, "'begin ")
+
+
+def second_ctrl_c(world: World) -> list[str]:
+    """An impatient operator leaves in the middle of the undo."""
+    point = after_the_switch(world)
+    old = live(world)
+    ended = world.run("deploy", kill=Point("web1", point.number + 1, "twice", 0.02))
+    faults = [] if ended.code in (7, 130) else ended_as(ended, 7, "next: fab recover")
+    return faults + one_recover(world, old if ended.code in (7, 130) else "")
+
+
+ROWS = (
+    Row("E1", "the controller killed at every call", elsewhere="suite crash"),
+    Row("E2", "Ctrl-C at every call of the commit", elsewhere="suite signals"),
+    Row("E2b", "Ctrl-C twice after the switch", second_ctrl_c),
+    Row("E3", "a program of the switch dies on web2, at 6 of 21 points", some_programs_die),
+    Row("E3f", "the same, at all points", every_program_dies, slow=True),
+    Row("E4", "web2 dies in its switch and stays down", stays_down),
+    Row("E5", "recover killed, then recover", elsewhere="suite double"),
+    Row(
+        "E6",
+        "recover while the deploy lives",
+        elsewhere="test_a_run_that_is_alive_cannot_be_pushed_aside",
+    ),
+    Row("E7", "recover by force", why="there is no force: only a run that is gone is taken over"),
+    Row("E8", "two recovers at once", two_recovers),
+    Row("E9", "web2 rebooted in its switch", reboot),
+    Row("E10", "recover from another machine", other_machine),
+    Row("E11", "web2 taken out of the inventory before recover", host_removed),
+    Row(
+        "E12",
+        "the operator's machine sleeps before it sends; another recovers and deploys",
+        asleep_before_sending,
+    ),
+    Row("E12b", "the same, before it begins", asleep_before_beginning),
+    Row("E12c", "the same, before it switches", asleep_before_switching),
+)
