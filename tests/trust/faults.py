@@ -7,10 +7,17 @@ from tests.trust.ledger import Ledger
 from tests.trust.looking import look, recovered, settled
 from tests.trust.promises import at_rest
 from tests.trust.row import Row
-from tests.trust.rows import control, migrate, prepare, switch
+from tests.trust.rows import back, control, migrate, prepare, start, switch
 from tests.trust.world import World
 
-ROWS: tuple[Row, ...] = (*prepare.ROWS, *migrate.ROWS, *switch.ROWS, *control.ROWS)
+ROWS: tuple[Row, ...] = (
+    *start.ROWS,
+    *prepare.ROWS,
+    *migrate.ROWS,
+    *switch.ROWS,
+    *control.ROWS,
+    *back.ROWS,
+)
 
 
 def suite(world: World, ledger: Ledger, *, whole: bool, only: str = "") -> None:

@@ -60,12 +60,14 @@ def locks(world: World, there: Sequence[str] = (), names: Sequence[str] = ()) ->
     return [] if held == set(there) else [f"locks on {sorted(held)}, not on {sorted(there)}"]
 
 
-def one_recover(world: World, release: str = "") -> list[str]:
-    """One recover brings all hosts to one release, this one if it is named."""
+def one_recover(world: World, release: str = "", seconds: float = 10.0) -> list[str]:
+    """One recover brings all hosts to one release, this one if it is named.
+
+    What runs on a host has `seconds` to end.
+    """
     ended, _, _ = recovered(world, QUICK)
     faults = ended_as(ended, 0)
-    seen = settled(world)
-    faults += at_rest(seen)
+    faults += at_rest(settled(world, seconds))
     if release:
         faults += serves(world, release)
     return faults

@@ -11,7 +11,6 @@ from tests.docker.checkout import Checkout, environment
 from tests.trust.calls import Point
 from tests.trust.crash import shortened
 from tests.trust.injuries import docker_does, heal, trap
-from tests.trust.looking import settled
 from tests.trust.row import QUICK, Row, ended_as, live, one_recover, serves, unharmed
 from tests.trust.world import KILLED, World
 
@@ -157,9 +156,8 @@ def asleep(world: World, what: str) -> list[str]:
     wait_until_stopped(run.process.pid)
     faults = []
     try:
-        time.sleep(2.5)
-        settled(world)
-        faults += [one for one in one_recover(world) if "still runs" not in one]
+        time.sleep(3.0)
+        faults += [one for one in one_recover(world, seconds=0.0) if "still runs" not in one]
         faults += ended_as(world.run("deploy"), 0)
         theirs = live(world)
         before = listing(world)
