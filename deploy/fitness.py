@@ -1,6 +1,7 @@
 """Whether the hosts are fit for a run, told from what was found, before anything is changed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from deploy.errors import Locked, Refused
 from deploy.findings import Findings
@@ -15,6 +16,15 @@ ROOM = 200 * 1024
 """KiB that must be free: a release, its packages, and room to go back."""
 OLDEST_PYTHON = (3, 9)
 HOW_TO_PREPARE = "fab -H HOST setup --script | ssh root@HOST sh, for each such host"
+
+
+def must_have_here(flow: Flow, which: Callable[[str], str | None] = shutil.which) -> None:
+    """Raises Refused if this machine lacks what the flow sends with: both ends need rsync."""
+    if any("rsync" in step.needs for step in flow.steps) and not which("rsync"):
+        raise Refused(
+            "not started, nothing changed: rsync is not installed on this machine",
+            hint="apt-get install rsync",
+        )
 
 
 def must_be_fit(flow: Flow, hosts: Sequence[Host], found: Mapping[str, Findings]) -> None:

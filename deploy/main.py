@@ -20,7 +20,7 @@ from deploy.choice import (
 from deploy.consent import must_consent
 from deploy.errors import Locked, Refused
 from deploy.findings import Findings
-from deploy.fitness import must_be_fit
+from deploy.fitness import must_be_fit, must_have_here
 from deploy.fleet import Fleet
 from deploy.flow import DEPLOY, ROLLBACK, Flow
 from deploy.host import Host
@@ -115,6 +115,7 @@ def _run_once(asked: Asked, means: Means, stage: Stage, flow: Flow, choose: Choo
     )
     if not hosts and flow.served != {HERE}:
         raise Refused("none of the selected hosts has a role that holds releases")
+    must_have_here(flow)
     run = new_run(flow.verb, means.who)
     others = bystanders(stage, hosts) if hosts else ()
     with as_interrupts(), on_hosts(asked, means, stage, hosts, others) as fleet:

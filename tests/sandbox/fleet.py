@@ -1,6 +1,7 @@
 """A Docker fleet that can be deployed to: brings it up, says how it is, takes it down."""
 
 import fcntl
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 from deploy.errors import Locked, Refused
 from tests.sandbox import containers, engine, files, image
 from tests.sandbox.members import MACHINES, Fleet, Machine, Member, prefix
+from tests.sandbox.packages import install
 from tests.sandbox.settle import settle
 
 Tell = Callable[[str], None]
@@ -30,6 +32,8 @@ def up(
     """
     with _alone(state):
         engine.ensure(tell)
+        if not shutil.which("rsync"):
+            install(("rsync",), tell, why="releases are sent with it", root=os.geteuid() == 0)
         made_of = image.ensure(tell)
         _make_key(state)
         name = prefix(state)

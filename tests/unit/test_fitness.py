@@ -6,7 +6,7 @@ import pytest
 
 from deploy.errors import Locked, Refused
 from deploy.findings import Findings, Lock, Tree
-from deploy.fitness import must_be_fit
+from deploy.fitness import must_be_fit, must_have_here
 from deploy.flow import DEPLOY, ROLLBACK
 from deploy.host import Host
 from deploy.journal import Change, Entry, Run
@@ -90,3 +90,13 @@ def test_a_frozen_host_says_by_whom_and_why() -> None:
     error = locked(replace(FIT, frozen="by ann@desk: audit"))
     assert "frozen: by ann@desk: audit" in error.what
     assert error.hint == "fab unlock"
+
+
+def test_a_machine_without_rsync_is_refused_before_any_host_is_asked() -> None:
+    with pytest.raises(Refused, match="rsync is not installed on this machine") as refused:
+        must_have_here(DEPLOY, lambda _: None)
+    assert refused.value.hint == "apt-get install rsync"
+
+
+def test_going_back_sends_nothing_and_so_needs_no_rsync_here() -> None:
+    must_have_here(ROLLBACK, lambda _: None)
