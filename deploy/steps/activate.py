@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from deploy.command import Action
 from deploy.host import Host
 from deploy.steps import Phase, Target, step, word
+from deploy.steps.slots import still_warm
 
 IN_A_ROW = 5
 """How many answers in a row must come from the new release."""
@@ -41,6 +42,7 @@ def _back(t: Target) -> Iterator[Action]:
 def activate(t: Target) -> Iterator[Action]:
     """switch by one rename, and see the public site answer from the new release"""
     if "web" in t.host.roles:
+        yield still_warm(t)
         yield word("mark_slot", t.layout.root, t.code.id, t.found.idle_slot)
     yield word("switch", t.layout.root, t.code.id)
     yield from verified(t.host, "web", t.code.id)
@@ -60,6 +62,7 @@ def _back_to_slot(t: Target) -> Iterator[Action]:
 )
 def change_slot(t: Target) -> Iterator[Action]:
     """move visitors to the fresh processes of the same release"""
+    yield still_warm(t)
     yield word("mark_slot", t.layout.root, t.code.id, t.found.idle_slot)
     yield from verified(t.host, "web", t.code.id)
 

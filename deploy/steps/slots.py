@@ -25,6 +25,14 @@ def ensured(project: Project, slot: str, release: str) -> Command:
     return _in_slot("ensure_slot", project, slot, release)
 
 
+def still_warm(t: Target) -> Command:
+    """See that all processes of the idle slot are there, or wait for those that came anew.
+
+    Between warming and the switch a process may have died, or somebody restarted Apache.
+    """
+    return _in_slot("wait_slot", t.project, t.found.idle_slot, t.code.id)
+
+
 def pages(t: Target) -> tuple[str, ...]:
     """What is asked of a release before it goes live."""
     return (t.project.web.health, *t.project.web.warm)

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -15,7 +15,7 @@ from deploy.reach import Reach
 
 Value = TypeVar("Value")
 BEGIN, DONE = "begin", "done"
-MODES = ("before", "during", "after", "late", "interrupt", "twice", "suspend")
+MODES = ("before", "during", "after", "late", "interrupt", "twice", "term", "suspend", "strike")
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,8 @@ class Point:
     `before` it is sent; `during` it, `delay` seconds after it was sent; `after` its answer came;
     `late`: it is sent to a host that is stopped, so that it arrives when the controller is dead.
     Not to die but to be disturbed: `interrupt`, Ctrl-C `delay` seconds after it was sent; `twice`,
-    the same two times; `suspend`, stopped just before it is sent, as by a closed lid.
+    the same two times; `term`, SIGTERM; `suspend`, stopped just before it is sent, as by a closed
+    lid; `strike`: a program of this machine runs then, which hurts a host.
     """
 
     host: str
@@ -64,6 +65,11 @@ def interrupt() -> None:
     os.kill(os.getpid(), signal.SIGINT)
 
 
+def terminate() -> None:
+    """A machine that is shut down asks first."""
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
 def interrupt_twice() -> None:
     """Ctrl-C by somebody who does not want to wait."""
     interrupt()
@@ -78,26 +84,29 @@ def suspend() -> None:
 
 DEADLY = ("before", "during", "after", "late")
 """Modes after which there is no way on."""
-ACTS = {"interrupt": interrupt, "twice": interrupt_twice, "suspend": suspend}
+ACTS = {
+    "interrupt": interrupt,
+    "twice": interrupt_twice,
+    "term": terminate,
+    "suspend": suspend,
+}
 
 
 class Counted:
-    """A Reach whose every call is written down, and at one of which the process dies."""
+    """A Reach whose every call is written down, and at some of which something happens."""
 
     def __init__(
         self,
         inner: Reach,
         log: Path,
-        point: Point | None,
-        hold: tuple[str, ...] = (),
-        death: Callable[[], None] | None = None,
+        points: Sequence[Point],
+        program: tuple[str, ...] = (),
     ) -> None:
-        """`hold` is the program of this machine that stops the host's side, for mode `late`."""
+        """`program` is run here for mode `late`, where it stops the host's side, and `strike`."""
         self._inner = inner
         self._log = log
-        self._point = point if point and point.host == inner.name else None
-        self._hold = hold
-        self._act = death or ACTS.get(point.mode if point else "", die)
+        self._points = {point.number: point for point in points if point.host == inner.name}
+        self._program = program
         self._count = 0
 
     @property
@@ -132,28 +141,31 @@ class Counted:
 
     def _counted(self, what: str, call: Callable[[], Value]) -> Value:
         self._count += 1
-        here = self._point is not None and self._point.number == self._count
+        point = self._points.get(self._count)
         began = time.monotonic()
         self._note(BEGIN, 0.0, what)
-        if here:
-            self._arm()
+        if point:
+            self._arm(point)
         try:
             return call()
         finally:
             self._note(DONE, time.monotonic() - began, what)
-            if here and self._point and self._point.mode in DEADLY:
-                self._act()
+            if point and point.mode in DEADLY:
+                die()
 
-    def _arm(self) -> None:
-        assert self._point is not None
-        if self._point.mode in ("before", "suspend"):
-            self._act()
-        elif self._point.mode != "after":
-            if self._point.mode == "late":
-                subprocess.run(self._hold, check=True)
-            timer = threading.Timer(self._point.delay, self._act)
+    def _arm(self, point: Point) -> None:
+        act = self._strike if point.mode == "strike" else ACTS.get(point.mode, die)
+        if point.mode in ("before", "suspend"):
+            act()
+        elif point.mode != "after":
+            if point.mode == "late":
+                self._strike()
+            timer = threading.Timer(point.delay, act)
             timer.daemon = True
             timer.start()
+
+    def _strike(self) -> None:
+        subprocess.run(self._program, check=False, capture_output=True)
 
     def _note(self, state: str, seconds: float, what: str) -> None:
         line = f"{self.name}\t{self._count}\t{state}\t{seconds:.4f}\t{what!r}\n"

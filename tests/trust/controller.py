@@ -2,12 +2,14 @@
 
 import argparse
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
 from deploy import main
 from deploy.asked import Asked
 from deploy.errors import DeployError, Refused
+from deploy.flow import DEPLOY_STATIC
 from deploy.freeze import freeze, thaw
 from deploy.here import Here
 from deploy.host import Host
@@ -29,8 +31,16 @@ def _options(words: list[str]) -> argparse.Namespace:
     parser.add_argument("words", nargs="*")
     parser.add_argument("--top", type=Path, required=True, help="the project")
     parser.add_argument("--log", type=Path, required=True, help="where calls are written down")
-    parser.add_argument("--kill", type=Point.parse, help="HOST:NUMBER:MODE:DELAY")
-    parser.add_argument("--hold", default="", help="program that stops a host, for mode late")
+    parser.add_argument(
+        "--at",
+        type=Point.parse,
+        action="append",
+        default=[],
+        metavar="HOST:NUMBER:MODE:DELAY",
+        help="where it dies, or what else happens there",
+    )
+    parser.add_argument("--program", default="", help="what modes late and strike run here")
+    parser.add_argument("--gate", type=Path, help="begin when this file is there")
     parser.add_argument("--hosts", default="", help="-H")
     parser.add_argument("--roles", default="", help="-R")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
@@ -53,10 +63,10 @@ def _means(options: argparse.Namespace, real: Means) -> Means:
     times = Times(*map(float, options.times.split(","))) if options.times else Times()
 
     def reach(host: Host, words: str) -> Reach:
-        hold = tuple(options.hold.format(host=host.name).split())
-        return Counted(Link(host, words, times), options.log, options.kill, hold)
+        return Counted(Link(host, words, times), options.log, options.at, program)
 
-    here = Counted(Here(), options.log, options.kill)
+    program = tuple(options.program.split())
+    here = Counted(Here(), options.log, options.at, program)
     return replace(real, here=here, reach=reach, emit=Plain(sys.stdout))
 
 
@@ -66,6 +76,8 @@ def act(options: argparse.Namespace, asked: Asked, world: Means) -> Outcome:
     match options.verb:
         case "deploy":
             return main.deploy(asked, world, word)
+        case "deploy-static":
+            return main.deploy(asked, world, word, DEPLOY_STATIC)
         case "rollback":
             return main.rollback(asked, world, word)
         case "recover":
@@ -81,6 +93,8 @@ def run(words: list[str]) -> int:
     """The exit code of `fab` for these words; what it would have said goes to standard output."""
     options = _options(words)
     asked = _asked(options)
+    while options.gate and not options.gate.exists():
+        time.sleep(0.005)
     try:
         with means(asked, options.verb, logged=False) as real:
             act(options, asked, _means(options, real))

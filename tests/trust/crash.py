@@ -93,7 +93,7 @@ def shortened(what: str) -> str:
 def crash(world: World, crowd: Crowd, ledger: Ledger, case: Case) -> None:
     """One case: kill, look, recover, look again."""
     typed = words(world, case.verb)
-    ended = world.run(*typed, kill=case.point, more=KEEP)
+    ended = world.run(*typed, at=[case.point], more=KEEP)
     if ended.code == 0:
         ledger.more("not reached")
     faults = [] if ended.code in (0, KILLED) else [f"ended with {ended.code}: {ended.said[-300:]}"]

@@ -7,7 +7,7 @@ from tests.trust.ledger import Ledger
 from tests.trust.looking import look, recovered, settled
 from tests.trust.promises import at_rest
 from tests.trust.row import Row
-from tests.trust.rows import back, control, migrate, prepare, start, switch
+from tests.trust.rows import back, control, migrate, prepare, start, switch, warm
 from tests.trust.world import World
 
 ROWS: tuple[Row, ...] = (
@@ -15,6 +15,7 @@ ROWS: tuple[Row, ...] = (
     *prepare.ROWS,
     *migrate.ROWS,
     *switch.ROWS,
+    *warm.ROWS,
     *control.ROWS,
     *back.ROWS,
 )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tests.sandbox.docker import docker
 from tests.sandbox.fleet import up
-from tests.trust.hosts import ROOT
+from tests.trust.hosts import ALL, ROOT
 from tests.trust.world import World
 
 WAIT = "while [ ! -e {go} ]; do sleep 0.02; done"
@@ -80,8 +80,9 @@ def docker_does(world: World, how: str, *names: str) -> None:
 
 def heal(world: World) -> None:
     """Start and unpause every host, and wait until all of them serve."""
-    for name in world.fleet.container("web1"), world.fleet.container("web2"):
-        subprocess.run(["docker", "unpause", name], capture_output=True, check=False)
+    for name in ALL:
+        words = ("docker", "unpause", world.fleet.container(name))
+        subprocess.run(words, capture_output=True, check=False)
     up(world.fleet.state, tell=lambda _line: None)
 
 

@@ -1,17 +1,26 @@
 """What a suite counted: cases, violations, figures, and the lines that a person reads."""
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 
+class Stopped(Exception):
+    """Somebody does not want to wait for the rest."""
+
+
 @dataclass
 class Ledger:
-    """The account of one suite. `tell` gets a line for each case that a person may watch."""
+    """The account of one suite. `tell` gets a line for each case that a person may watch.
+
+    Once `stop` is set, the next case raises Stopped.
+    """
 
     suite: str
     tell: Callable[[str], None]
+    stop: threading.Event = field(default_factory=threading.Event)
     cases: int = 0
     violations: list[str] = field(default_factory=list)
     figures: dict[str, object] = field(default_factory=dict)
@@ -21,6 +30,8 @@ class Ledger:
 
     def case(self, name: str, faults: Iterable[str]) -> bool:
         """Count a case. `name` is what reproduces it; each fault is a violation."""
+        if self.stop.is_set():
+            raise Stopped
         self.cases += 1
         found = [f"{self.suite}: {name}: {fault}" for fault in faults]
         self.violations += found

@@ -3,20 +3,22 @@
 import argparse
 import shutil
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from tests.sandbox.fleet import down
-from tests.trust import crash, faults
+from tests.trust import contention, crash, double, faults, mutants, signals, traffic
 from tests.trust.crowd import crowd
-from tests.trust.ledger import Ledger, result_line, table
+from tests.trust.ledger import Ledger, Stopped, result_line, table
 from tests.trust.world import TOP, World, make_world
 
 STATE = TOP / ".sandbox" / "trust"
 SEED = 20240501
 RATE = 5.0
-"""Visits a second and web host beside every suite."""
+"""Visits a second and web host beside the crash points."""
 
 
 @dataclass(frozen=True)
@@ -29,13 +31,18 @@ class Wish:
 
 
 Suite = Callable[[World, Ledger, Wish], None]
+Tell = Callable[[str], None]
 
 
 def crash_points(world: World, ledger: Ledger, wish: Wish) -> None:
     """The controller dies at every call."""
-    world.must("deploy")  # before the first release there is nothing to visit, or to go back to
     with crowd(world.home / "visits", world.web_urls, RATE) as people:
         crash.suite(world, people, ledger, whole=wish.whole, seed=wish.seed, only=wish.only)
+
+
+def interrupts(world: World, ledger: Ledger, wish: Wish) -> None:
+    """Ctrl-C and SIGTERM at every call of the commit."""
+    signals.suite(world, ledger, whole=wish.whole, seed=wish.seed, only=wish.only)
 
 
 def host_faults(world: World, ledger: Ledger, wish: Wish) -> None:
@@ -43,39 +50,104 @@ def host_faults(world: World, ledger: Ledger, wish: Wish) -> None:
     faults.suite(world, ledger, whole=wish.whole, only=wish.only)
 
 
-SUITES: dict[str, Suite] = {"crash": crash_points, "faults": host_faults}
+def double_faults(world: World, ledger: Ledger, wish: Wish) -> None:
+    """Two things break, one after the other."""
+    double.suite(world, ledger, whole=wish.whole, seed=wish.seed, only=wish.only)
 
 
-def trust(
-    wish: Wish, names: Sequence[str], tell: Callable[[str], None], *, keep: bool = False
-) -> list[Ledger]:
-    """The accounts of these suites, all of them if none is named. The fleet is gone afterwards."""
-    ledgers = []
-    with worlds(tell, keep=keep) as world:
-        for name in names or SUITES:
-            ledger = Ledger(name, tell)
-            tell(f"== {name} ==")
-            try:
-                SUITES[name](world, ledger, wish)
-            except Exception as error:
-                ledger.violations.append(f"{name}: broke off: {type(error).__name__}: {error}")
-            ledgers.append(ledger.close())
+def operators(world: World, ledger: Ledger, wish: Wish) -> None:
+    """Several operators begin at the same instant."""
+    contention.suite(world, ledger, whole=wish.whole, seed=wish.seed, only=wish.only)
+
+
+def safety_lines(world: World, ledger: Ledger, wish: Wish) -> None:
+    """Each line that safety hangs on is missed when it is gone."""
+    mutants.suite(world, ledger, only=wish.only)
+
+
+def visits(world: World, ledger: Ledger, wish: Wish) -> None:
+    """Visitors all the time, while releases come, fail, and go back."""
+    traffic.suite(world, ledger, whole=wish.whole)
+
+
+SUITES: dict[str, Suite] = {
+    "traffic": visits,
+    "crash": crash_points,
+    "signals": interrupts,
+    "double": double_faults,
+    "faults": host_faults,
+    "contention": operators,
+    "mutants": safety_lines,
+}
+ROUNDS = ((("traffic",),), (("crash", "double"), ("faults", "signals", "contention", "mutants")))
+"""Lanes of suites that run beside each other, on a fleet each; traffic has the machine alone."""
+
+
+def trust(wish: Wish, names: Sequence[str], tell: Tell, *, keep: bool = False) -> list[Ledger]:
+    """The accounts of these suites, or of all. The fleets are gone afterwards."""
+    wanted = set(names or SUITES)
+    rounds = [
+        [mine for lane in lanes if (mine := [name for name in lane if name in wanted])]
+        for lanes in ROUNDS
+    ]
+    stop = threading.Event()
+    ledgers: list[Ledger] = []
+    with worlds(max(map(len, rounds)), tell, keep=keep) as there:
+        for lanes in rounds:
+            with ThreadPoolExecutor(len(there)) as pool:
+                running = [
+                    pool.submit(_lane, world, lane, wish, tell, stop)
+                    for world, lane in zip(there, lanes, strict=False)
+                ]
+                try:
+                    ledgers += [one for lane in running for one in lane.result()]
+                except BaseException:
+                    stop.set()
+                    raise
     return ledgers
 
 
-@contextmanager
-def worlds(tell: Callable[[str], None], *, keep: bool = False) -> Iterator[World]:
-    """The suite's own fleet, taken away in the end unless it is to be kept."""
+def _lane(
+    world: World, names: Sequence[str], wish: Wish, tell: Tell, stop: threading.Event
+) -> list[Ledger]:
+    return [_suite(world, name, wish, tell, stop) for name in names]
+
+
+def _suite(world: World, name: str, wish: Wish, tell: Tell, stop: threading.Event) -> Ledger:
+    ledger = Ledger(name, lambda line: tell(f"{name:10} {line}"), stop)
+    ledger.tell(SUITES[name].__doc__ or "")
     try:
-        world = make_world(STATE, tell)
-        try:
-            yield world
-        finally:
-            world.close()
+        faults.mend(world)
+        SUITES[name](world, ledger, wish)
+    except Stopped:
+        ledger.violations.append(f"{name}: was stopped")
+    except Exception as error:
+        ledger.violations.append(f"{name}: broke off: {type(error).__name__}: {error}")
+    ledger.close()
+    ledger.tell(f"{ledger.cases} cases in {ledger.seconds:.0f} s, {len(ledger.violations)} wrong")
+    return ledger
+
+
+@contextmanager
+def worlds(count: int, tell: Tell, *, keep: bool = False) -> Iterator[list[World]]:
+    """So many fleets of the suite's own, taken away in the end unless they are to be kept."""
+    states = [STATE / str(number + 1) for number in range(count)]
+    try:
+        with ExitStack() as closing:
+            made = []
+            for state in states:
+                world = make_world(state, tell)
+                closing.callback(world.close)
+                # Before the first release there is nothing to visit, or to go back to.
+                world.must("deploy")
+                world.must("deploy")
+                made.append(world)
+            yield made
     finally:
         if not keep:
-            shutil.rmtree(STATE / "work", ignore_errors=True)
-            down(STATE, tell, keep_image=True)
+            for state in states:
+                shutil.rmtree(state / "work", ignore_errors=True)
+                down(state, tell, keep_image=True)
 
 
 def main(words: Sequence[str]) -> int:
@@ -90,9 +162,10 @@ def main(words: Sequence[str]) -> int:
     said = parser.parse_args(words)
     stream = sys.stderr if said.json else sys.stdout
     wish = Wish(said.full, said.seed, said.case)
-    ledgers = trust(
-        wish, said.suites, lambda line: print(line, file=stream, flush=True), keep=said.keep
-    )
+    if unknown := sorted(set(said.suites) - set(SUITES)):
+        parser.error(f"there is no suite {', '.join(unknown)}; there are {', '.join(SUITES)}")
+    tell: Tell = lambda line: print(line, file=stream, flush=True)  # noqa: E731
+    ledgers = trust(wish, said.suites, tell, keep=said.keep)
     print(table(ledgers), file=stream)
     if said.json:
         print(result_line(ledgers, said.seed))

@@ -113,22 +113,28 @@ class World:
         self,
         verb: str,
         *words: str,
-        kill: Point | None = None,
+        at: Sequence[Point] = (),
+        program: str = "",
         more: Sequence[str] = (),
         checkout: Checkout | None = None,
+        umask: int = -1,
     ) -> Operator:
-        """Begin a command, at another machine as it were, that dies at `kill`."""
+        """Begin a command, at another machine as it were, to which something happens `at` points.
+
+        `program` is what then hurts a host. `umask` is the operator's.
+        """
         number = next(self._numbers)
         log, out = self.home / f"calls{number}", self.home / f"out{number}"
         log.write_text("")
         top = (checkout or self.checkout).top
         argv = [sys.executable, "-m", "tests.trust.controller", verb, *words]
         argv += ["--top", str(top), "--log", str(log), *LEAN, *more]
-        if kill:
-            argv += ["--kill", str(kill)]
-        if kill and kill.mode == "late":
-            container = self.fleet.container(kill.host)
-            argv += ["--hold", f"docker exec {container} pkill -STOP -u deploy -f noprofile"]
+        for point in at:
+            argv += ["--at", str(point)]
+            if point.mode == "late":
+                program = self.holding(point.host)
+        if program:
+            argv += ["--program", program]
         with out.open("wb") as to:
             process = subprocess.Popen(
                 argv,
@@ -138,19 +144,33 @@ class World:
                 stdout=to,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                umask=umask,
             )
         return Operator(process, out, log)
+
+    def holding(self, host: str) -> str:
+        """The program that stops whatever of ours listens on the host."""
+        return f"docker exec {self.fleet.container(host)} pkill -STOP -u deploy -f noprofile"
 
     def run(
         self,
         verb: str,
         *words: str,
-        kill: Point | None = None,
+        at: Sequence[Point] = (),
+        program: str = "",
         more: Sequence[str] = (),
         checkout: Checkout | None = None,
+        umask: int = -1,
     ) -> Ended:
         """A command from beginning to end."""
-        return self.start(verb, *words, kill=kill, more=more, checkout=checkout).ended()
+        started = self.start(
+            verb, *words, at=at, program=program, more=more, checkout=checkout, umask=umask
+        )
+        return started.ended()
+
+    def mutated(self, python: Path) -> "World":
+        """The same hosts and checkout, with a toolkit that is imported from another folder."""
+        return World(self.fleet, self.checkout, python, python)
 
     def must(self, verb: str, *words: str, more: Sequence[str] = ()) -> Ended:
         """A command that has to succeed; AssertionError with what it said."""

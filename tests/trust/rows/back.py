@@ -36,8 +36,10 @@ def across_a_migration(world: World) -> list[str]:
     faults += ended_as(world.run("rollback"), 0) + unharmed(world, old)
     kept = world.hosts.on("db1", f"{PSQL} -At -c 'SELECT count(extra) FROM guestbook_entry'")
     faults += [] if kept.strip().isdigit() else [f"the new column is gone: {kept}"]
-    forget = "ALTER TABLE guestbook_entry DROP COLUMN extra; " \
+    forget = (
+        "ALTER TABLE guestbook_entry DROP COLUMN extra; "
         "DELETE FROM django_migrations WHERE name = '\\''0003_more'\\''"
+    )
     world.hosts.on("db1", f"{PSQL} -c '{forget}'")
     return faults
 
@@ -90,8 +92,11 @@ def new_host(world: World) -> list[str]:
 
 ROWS = (
     Row("F1", "rollback to a release that one host, or none, has whole", to_a_partial_one),
-    Row("F1b", "rollback to the one before, to none, to the live one, to an unknown one",
-        elsewhere="test_rollback_goes_back_step_by_step_and_then_says_that_there_is_no_more and 3"),
+    Row(
+        "F1b",
+        "rollback to the one before, to none, to the live one, to an unknown one",
+        elsewhere="test_rollback_goes_back_step_by_step_and_then_says_that_there_is_no_more and 3",
+    ),
     Row("F2", "rollback across a migration: done, and the database stays", across_a_migration),
     Row("F3", "back twice, then deploys that keep one", pruning_keeps),
     Row("F4", "prune dies between rename and removal", prune_dies),

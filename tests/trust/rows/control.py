@@ -26,6 +26,8 @@ SPOTS = (
 )
 """What the words of the switch call, in their order."""
 HOST_WEB2 = r"\[hosts\.web2\]\n(?:(?!\[).*\n?)*"
+PATIENT = ("--times", "0.5,60,2,1")
+"""The operator's side waits for a minute, the hosts' side for two seconds."""
 DEATHS = {
     "its shell dies": "kill -9 $PPID",
     "its shell dies, it does not": "kill -9 $PPID; sleep 0.2",
@@ -102,7 +104,7 @@ def reboot(world: World) -> list[str]:
 def two_recovers(world: World) -> list[str]:
     point = after_the_switch(world)
     old = live(world)
-    faults = ended_as(world.run("deploy", kill=point), KILLED)
+    faults = ended_as(world.run("deploy", at=[point]), KILLED)
     both = [world.start("recover"), world.start("recover")]
     codes = sorted(one.ended().code for one in both)
     if codes not in ([0, 0], [0, 4]):
@@ -122,7 +124,7 @@ def elsewhere(world: World, name: str) -> Checkout:
 def other_machine(world: World) -> list[str]:
     point = after_the_switch(world)
     old = live(world)
-    faults = ended_as(world.run("deploy", kill=point), KILLED)
+    faults = ended_as(world.run("deploy", at=[point]), KILLED)
     faults += ended_as(world.run("recover", checkout=elsewhere(world, "other")), 0)
     return faults + unharmed(world, old)
 
@@ -131,7 +133,7 @@ def host_removed(world: World) -> list[str]:
     """web2 is taken out of the inventory between the crash and the recover, and put back later."""
     point = after_the_switch(world)
     old = live(world)
-    faults = ended_as(world.run("deploy", kill=point), KILLED)
+    faults = ended_as(world.run("deploy", at=[point]), KILLED)
     without = elsewhere(world, "fewer")
     fleet = (world.fleet.state / "fleet.toml").read_text()
     fewer = (
@@ -152,7 +154,7 @@ def asleep(world: World, what: str) -> list[str]:
     """The operator's machine sleeps; a colleague recovers and deploys; then it wakes up."""
     point = killed_at(world, what)
     point = Point(point.host, point.number, "suspend")
-    run = world.start("deploy", kill=point, more=("--times", "0.5,60,2,1"))
+    run = world.start("deploy", at=[point], more=PATIENT)
     wait_until_stopped(run.process.pid)
     faults = []
     try:
@@ -205,11 +207,37 @@ def asleep_before_beginning(world: World) -> list[str]:
     return asleep(world, "'begin ")
 
 
+def asleep_before_locking(world: World) -> list[str]:
+    """The operator looks, sleeps, and wakes when others have released: what he saw is not true."""
+    ended = world.must("deploy")
+    takes = [one for one in ended.calls if one.host == "db1" and "take_lock" in one.what]
+    run = world.start("deploy", at=[Point("db1", takes[0].number, "suspend")], more=PATIENT)
+    wait_until_stopped(run.process.pid)
+    try:
+        faults = ended_as(world.run("deploy"), 0)
+        theirs = live(world)
+        before = listing(world)
+    finally:
+        run.process.send_signal(signal.SIGCONT)
+    faults += ended_as(run.ended(), 0)
+    mine = live(world)
+    if mine <= theirs:
+        faults.append(f"{mine} was released after {theirs}")
+    after = listing(world)
+    for name in before:
+        inside = f"releases/{theirs}/"
+        gone = [one for one in set(before[name]) - set(after[name]) if inside in one]
+        faults += [f"{name}: the sleeper changed {sorted(gone)[:6]}"] if gone else []
+    faults += unharmed(world, mine)
+    faults += ended_as(world.run("rollback"), 0)
+    return faults + unharmed(world, theirs)
+
+
 def second_ctrl_c(world: World) -> list[str]:
     """An impatient operator leaves in the middle of the undo."""
     point = after_the_switch(world)
     old = live(world)
-    ended = world.run("deploy", kill=Point("web1", point.number + 1, "twice", 0.02))
+    ended = world.run("deploy", at=[Point("web1", point.number + 1, "twice", 0.02)])
     faults = [] if ended.code in (7, 130) else ended_as(ended, 7, "next: fab recover")
     return faults + one_recover(world, old if ended.code in (7, 130) else "")
 
@@ -239,4 +267,5 @@ ROWS = (
     ),
     Row("E12b", "the same, before it begins", asleep_before_beginning),
     Row("E12c", "the same, before it switches", asleep_before_switching),
+    Row("E12d", "the controller sleeps before it locks, others release", asleep_before_locking),
 )

@@ -170,12 +170,10 @@ def umask(world: World) -> list[str]:
     """umask 077 on both sides, and a .bashrc that talks."""
     rc = "/home/deploy/.bashrc"
     world.hosts.each(f"cp -p {rc} {rc}.aside; sed -i '1i echo hello there; umask 077' {rc}")
-    before = os.umask(0o077)
     try:
         with changed(world, {"guestbook/static/new.txt": "new"}):
-            ended = world.run("deploy")
+            ended = world.run("deploy", umask=0o077)
     finally:
-        os.umask(before)
         world.hosts.each(f"mv {rc}.aside {rc}")
     wrong = world.hosts.on(
         "web2", f"cd {ROOT}/current/ && find . -type f ! -perm -444 -o -type d ! -perm -555 | head"
