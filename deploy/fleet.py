@@ -13,6 +13,7 @@ from deploy.journal import Run
 from deploy.look import look, understand
 from deploy.parallel import in_parallel
 from deploy.reach import LinkLost, Reach, open_all
+from deploy.signals import deferred
 from deploy.steps import HERE
 
 ReachHost = Callable[[Host, str], Reach]
@@ -100,12 +101,14 @@ class Fleet:
         taken: list[Host] = []
         try:
             for host in sorted(self.hosts, key=lambda host: host.name):
-                self._take(word, host, run)
+                # Before, since an interrupted run does not know whether it was given the lock.
                 taken.append(host)
+                self._take(word, host, run)
             yield
         finally:
-            for host in reversed(taken):
-                self._give(host)
+            with deferred():
+                for host in reversed(taken):
+                    self._give(host)
 
     def _take(self, word: str, host: Host, run: Run) -> None:
         text = f"{run.id} {run.verb} by {run.who}, process {os.getpid()}"

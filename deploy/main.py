@@ -31,7 +31,6 @@ from deploy.plan import Plan, make_plan
 from deploy.report import Note
 from deploy.report.words import closing_words, opening_words
 from deploy.runner import StepsFailed, run_plan
-from deploy.signals import as_interrupts
 from deploy.source import resolve
 from deploy.stage import Stage
 from deploy.steps import HERE, Target
@@ -118,7 +117,7 @@ def _run_once(asked: Asked, means: Means, stage: Stage, flow: Flow, choose: Choo
     must_have_here(flow)
     run = new_run(flow.verb, means.who)
     others = bystanders(stage, hosts) if hosts else ()
-    with as_interrupts(), on_hosts(asked, means, stage, hosts, others) as fleet:
+    with on_hosts(asked, means, stage, hosts, others) as fleet:
         found = fleet.look()
         must_be_fit(flow, fleet.hosts, found)
         plan, goal = _planned(means, stage, flow, run, fleet, found, choose)

@@ -22,7 +22,6 @@ from deploy.plan import Part, Plan, Work
 from deploy.release import Layout
 from deploy.report import Emit, Note
 from deploy.runner import StepsFailed, run_plan
-from deploy.signals import as_interrupts
 from deploy.steps import Phase, Step, word
 from deploy.steps.activate import verified
 from deploy.steps.slots import ensured
@@ -41,7 +40,7 @@ def recover(asked: Asked, means: Means) -> Outcome:
     hosts = participants(stage, [host for host in stage.hosts if RELEASED & set(host.roles)])
     run = new_run("recover", means.who)
     try:
-        with as_interrupts(), on_hosts(asked, means, stage, hosts) as fleet:
+        with on_hosts(asked, means, stage, hosts) as fleet:
             found = fleet.look()
             if not _unfinished(fleet.hosts, found):
                 return _closing(fleet.hosts, found, means.emit, "nothing was cut off")
@@ -112,7 +111,7 @@ def _settled(host: Host, found: Findings, entry: Entry, *, decided: bool) -> Ite
         release = change.after if decided else change.before
         base = layout.static if kind == "static" else layout.root
         yield from _served(host, found, kind, base, release, change)
-    yield word("record", layout.root, f"{'commit' if decided else 'abort'} {entry.run.id}")
+    yield word("end_run", layout.root, entry.run.id, "commit" if decided else "abort")
 
 
 def _served(

@@ -1,8 +1,9 @@
 """A plan is run: step by step, hosts in parallel, and taken back if the switch fails."""
 
+import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 from deploy.command import Action, OnLine, Result
@@ -65,53 +66,77 @@ def run_plan(
     Raises StepsFailed after undoing what was committed, also when the operator interrupts: then
     `stop` first ends what runs on the hosts.
     """
-    runner = _Runner(execute, emit, limit)
-    warnings: list[Failure] = []
-    for part in plan.parts:
-        if part.step.phase is Phase.FINISH:
-            runner.settle()
-        try:
-            with deferred() if part.step.decides else nullcontext():
-                failures = runner.do(part)
-        except KeyboardInterrupt:
-            raise _interrupted(runner, part, stop) from None
-        except BaseException:
-            stop()
-            runner.undo()
-            raise
-        if failures and part.step.phase is Phase.FINISH:
-            warnings += failures
-        elif failures and part.step.decides and any(failure.lost for failure in failures):
-            raise StepsFailed(part, failures, undecided=True, stays=runner.stays)
-        elif failures:
-            raise StepsFailed(part, failures, runner.undo(), stays=runner.stays)
-    return tuple(warnings)
-
-
-def _interrupted(runner: "_Runner", part: Part, stop: Callable[[], None]) -> StepsFailed:
-    """End what runs and undo. Whoever interrupts that as well wants to leave at once."""
-    ended = StepsFailed(part, interrupted=True, decided=runner.decided, stays=runner.stays)
-    switched = runner.has_begun
+    runner = _Runner(execute, stop, emit, limit)
     try:
-        stop()
-        ended.stuck = runner.undo()
+        return runner.run(plan)
+    except StepsFailed:
+        raise
     except KeyboardInterrupt:
-        ended.undecided = switched
-    return ended
+        raise runner.interrupted() from None
+    except BaseException:
+        runner.end()
+        runner.undo()
+        raise
 
 
 class _Runner:
     """Runs parts, and remembers what was begun so that it can be taken back."""
 
-    def __init__(self, execute: Execute, emit: Emit, limit: int) -> None:
+    def __init__(self, execute: Execute, stop: Callable[[], None], emit: Emit, limit: int) -> None:
         self._execute = execute
+        self._stop = stop
         self._emit = emit
         self._limit = limit
         self._begun: list[tuple[Part, Work]] = []
         self._stays: dict[str, None] = {}
-        self.decided = False
+        self._decided = False
+        self._part: Part | None = None
+        self._failures: list[Failure] = []
+        self._halted = threading.Event()
+        self._at_work = 0
+        self._changed = threading.Condition()
 
-    def do(self, part: Part) -> list[Failure]:
+    def run(self, plan: Plan) -> tuple[Failure, ...]:
+        """All parts in order; what failed after the decision. Raises StepsFailed, all undone."""
+        warnings: list[Failure] = []
+        for part in plan.parts:
+            self._part = part
+            if part.step.phase is Phase.FINISH:
+                self._settle()
+            with deferred() if part.step.decides else nullcontext():
+                self._failures = failures = self._do(part)
+                if part.step.decides and any(failure.lost for failure in failures):
+                    # Not even somebody who interrupts may undo what may have been decided.
+                    raise StepsFailed(part, failures, undecided=True, stays=self._said)
+            if failures and part.step.phase is Phase.FINISH:
+                warnings += failures
+            elif failures:
+                raise StepsFailed(part, failures, self.undo(), stays=self._said)
+        return tuple(warnings)
+
+    def interrupted(self) -> BaseException:
+        """End what runs and undo; what to raise. Whoever interrupts that wants to leave at once.
+
+        An undo that was interrupted, because something had failed, is done anew from its start.
+        """
+        if self._part is None:
+            return KeyboardInterrupt()
+        ended = StepsFailed(
+            self._part,
+            self._failures,
+            interrupted=True,
+            decided=self._decided,
+            stays=self._said,
+        )
+        switched = bool(self._begun)
+        try:
+            self.end()
+            ended.stuck = self.undo()
+        except KeyboardInterrupt:
+            ended.undecided = switched
+        return ended
+
+    def _do(self, part: Part) -> list[Failure]:
         self._emit(Began(part.step.name, part.step.says, _names(part.work)))
         for wave in part.waves:
             if part.step.phase is Phase.COMMIT:
@@ -121,20 +146,15 @@ class _Runner:
             if failures:
                 return failures
             if part.step.decides:
-                self.settle()
+                self._settle()
         return []
 
-    def settle(self) -> None:
+    def _settle(self) -> None:
         """The release is live and stays: nothing that comes after takes it back."""
-        self._begun, self.decided = [], True
+        self._begun, self._decided = [], True
 
     @property
-    def has_begun(self) -> bool:
-        """Whether anything was switched that has not been taken back."""
-        return bool(self._begun)
-
-    @property
-    def stays(self) -> tuple[str, ...]:
+    def _said(self) -> tuple[str, ...]:
         """What was begun and cannot be taken back, in words."""
         return tuple(self._stays)
 
@@ -142,27 +162,62 @@ class _Runner:
         """Take back every commit that was begun, last first; the hosts where that failed."""
         stuck: list[Failure] = []
         begun = [(part, work) for part, work in reversed(self._begun) if work.undo]
-        self._begun = []
         for step in dict.fromkeys(part.step for part, _ in begun):
             # A host that is stuck keeps its open journal: that is how it is found again.
             lost = {failure.host for failure in stuck}
             works = [w for part, w in begun if part.step is step and w.host.name not in lost]
             self._emit(Began(step.name, "put back what was live", _names(works), undoing=True))
             stuck += self._each(step, works, lambda work: work.undo)
+        self._begun = []
         return stuck
+
+    def end(self) -> None:
+        """End what runs on the hosts, and wait for it: nothing of it may come after the undo.
+
+        Between two of its actions a host runs nothing that could be stopped; it must not begin
+        the next one either, and one that begins this very moment is stopped once more.
+        """
+        self._halted.set()
+        self._stop()
+        while not self._all_ended(0.5):
+            self._stop()
+        self._halted = threading.Event()
+
+    def _all_ended(self, seconds: float) -> bool:
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._at_work, seconds)
 
     def _each(
         self, step: Step, works: Sequence[Work], actions: Callable[[Work], Sequence[Action]]
     ) -> list[Failure]:
+        halted = self._halted
+
         def one(work: Work) -> Failure | None:
-            return self._on_host(step.name, work.host.name, actions(work))
+            with self._working():
+                return self._on_host(step.name, work.host.name, actions(work), halted)
 
         results = in_parallel(works, one, self._limit)
         return [failure for failure in results if failure]
 
-    def _on_host(self, step: str, host: str, actions: Sequence[Action]) -> Failure | None:
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        with self._changed:
+            self._at_work += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._at_work -= 1
+                self._changed.notify_all()
+
+    def _on_host(
+        self, step: str, host: str, actions: Sequence[Action], halted: threading.Event
+    ) -> Failure | None:
         began, sent, error, lost = time.monotonic(), 0, "", False
         for action in actions:
+            if halted.is_set():
+                error = "stopped"
+                break
             try:
                 result = self._execute(
                     host, action, lambda line: self._emit(Said(host, step, line))

@@ -22,7 +22,8 @@ def verdict(
 ) -> DeployError:
     """The error that ends the task, with the exit code that docs/reference.md promises."""
     live = _live(hosts, found)
-    causes = "stopped by you" if failed.interrupted else told(failed.failures)
+    stopped = ["stopped by you"] if failed.interrupted else []
+    causes = "\n".join([*stopped, *([told(failed.failures)] if failed.failures else [])])
     stays = "".join(f"\n{sentence}" for sentence in failed.stays)
     if failed.decided:
         return Interrupted(f"{causes}; the new release is live, and only tidying up is left")

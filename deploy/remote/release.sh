@@ -68,6 +68,13 @@ record() {
   fi
 }
 
+# end_run ROOT RUN HOW          Writes down how a run ended, if it was begun here: one that was stopped
+# before it could begin on this host has no end here either.
+end_run() {
+  grep -qs "^begin $2 " "$1/.deploy/journal" || return 0
+  record "$1" "$3 $2"
+}
+
 add_line() {
   { if [ -e "$1" ]; then cat "$1"; fi; printf '%s\n' "$2"; } | replace_file "$1"
 }

@@ -21,7 +21,7 @@ def entry(t: Target) -> Entry:
 
 
 def _abort(t: Target) -> Iterator[Action]:
-    yield word("record", t.layout.root, f"abort {t.run.id}")
+    yield word("end_run", t.layout.root, t.run.id, "abort")
 
 
 @step("journal.begin", roles=EVERYWHERE, phase=Phase.COMMIT, undo=_abort)
@@ -34,11 +34,11 @@ def begin(t: Target) -> Iterator[Action]:
 def decide(t: Target) -> Iterator[Action]:
     """decide, on one host: from here on the release stays"""
     if t.host.name == entry(t).decider:
-        yield word("record", t.layout.root, f"commit {t.run.id}")
+        yield word("end_run", t.layout.root, t.run.id, "commit")
 
 
 @step("journal.commit", roles=EVERYWHERE, phase=Phase.FINISH)
 def commit(t: Target) -> Iterator[Action]:
     """write the decision down on the other hosts"""
     if t.host.name != entry(t).decider:
-        yield word("record", t.layout.root, f"commit {t.run.id}")
+        yield word("end_run", t.layout.root, t.run.id, "commit")

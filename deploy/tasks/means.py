@@ -18,6 +18,7 @@ from deploy.report import Emit, Event
 from deploy.report.jsonevents import JsonEvents
 from deploy.report.log import Log
 from deploy.report.plain import Plain
+from deploy.signals import as_interrupts
 from deploy.workshop import Workshop
 
 APPLICATION = "fab-deploy"
@@ -25,7 +26,10 @@ APPLICATION = "fab-deploy"
 
 @contextmanager
 def means(asked: Asked, verb: str, *, logged: bool = True) -> Iterator[Means]:
-    """The real means of one task. The path of the full log is printed at the end."""
+    """The real means of one task. The path of the full log is printed at the end.
+
+    Until then the signals that end programs are Ctrl-C: what was begun is taken back.
+    """
     log = Log(_log_path(asked, verb)) if logged else None
     screen = _screen(asked)
 
@@ -35,7 +39,8 @@ def means(asked: Asked, verb: str, *, logged: bool = True) -> Iterator[Means]:
             log(event)
 
     try:
-        yield Means(here=Here(), reach=_link, emit=emit, workshop=_workshop, who=who())
+        with as_interrupts():
+            yield Means(here=Here(), reach=_link, emit=emit, workshop=_workshop, who=who())
     finally:
         close = getattr(screen, "close", None)
         if close:

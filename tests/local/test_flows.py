@@ -1,6 +1,7 @@
 """Whole flows on real directories, in the host's own shell words, without a network."""
 
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -141,7 +142,15 @@ class Fleet:
         return rollback(self.asked(), self.means(), to, flow=BACK)
 
     def recover(self) -> Outcome:
-        return recover(self.asked(), self.means())
+        """One recover, begun as soon as what the lost run had on the hosts is gone."""
+        until = time.monotonic() + 10
+        while True:
+            try:
+                return recover(self.asked(), self.means())
+            except Locked as locked:
+                if not locked.alive or time.monotonic() > until:
+                    raise
+            time.sleep(0.05)
 
     def commit(self) -> None:
         page = self.path / "repository" / "page.html"

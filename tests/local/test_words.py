@@ -107,6 +107,18 @@ def test_the_journal_only_ever_grows_and_is_never_seen_half_written(
     assert sorted(path.name for path in (root / ".deploy").iterdir()) == ["journal"]
 
 
+def test_a_run_that_was_stopped_before_it_began_here_gets_no_end_that_nobody_could_read(
+    link: LocalLink, root: Path
+) -> None:
+    journal = root / ".deploy/journal"
+    assert do(link, "end_run", str(root), "r1", "abort").ok
+    assert not journal.exists()
+    assert do(link, "record", str(root), "begin r1 deploy ann@desk web1 web1").ok
+    assert do(link, "end_run", str(root), "r2", "abort").ok
+    assert do(link, "end_run", str(root), "r1", "abort").ok
+    assert journal.read_text() == "begin r1 deploy ann@desk web1 web1\nabort r1\n"
+
+
 def test_removing_releases_leaves_names_that_are_none_alone(link: LocalLink, root: Path) -> None:
     release(root, A)
     release(root, B)

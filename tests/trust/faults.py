@@ -63,7 +63,7 @@ def closing(world: World) -> list[str]:
 def mend(world: World) -> None:
     """Bring the fleet back by all means, so that one violation does not make the next."""
     heal(world)
-    world.hosts.each("rm -f /usr/local/bin/* /tmp/trap-*; true")
+    world.hosts.each("rm -f /usr/local/bin/* /tmp/trap-*; pkill -CONT -u deploy; true")
     recovered(world)
     if list(at_rest(look(world))):
         world.run("deploy")

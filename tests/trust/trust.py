@@ -138,6 +138,7 @@ def worlds(count: int, tell: Tell, *, keep: bool = False) -> Iterator[list[World
             for state in states:
                 world = make_world(state, tell)
                 closing.callback(world.close)
+                faults.mend(world)
                 # Before the first release there is nothing to visit, or to go back to.
                 world.must("deploy")
                 world.must("deploy")

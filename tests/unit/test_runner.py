@@ -221,3 +221,61 @@ def test_ctrl_c_during_the_decision_waits_for_its_answer_and_the_release_stays()
         run_plan(Plan(RUN, parts), execute, lambda: None, lambda _: None, 8)
     assert order == ["a", "decide"]
     assert failed.value.decided
+
+
+def test_after_ctrl_c_no_host_begins_its_next_action_since_it_would_come_after_the_undo() -> None:
+    order: list[str] = []
+    in_first, interrupted = threading.Event(), threading.Event()
+
+    def execute(host: str, action: Action, _on_line: OnLine) -> Result:
+        order.append(f"{host} {action.shell()}")
+        if (host, action.shell()) == ("w1", "first"):
+            in_first.set()
+            interrupted.wait(5)
+        elif host == "w2":
+            in_first.wait(5)
+            os.kill(os.getpid(), signal.SIGINT)
+        return Result(0)
+
+    plain = part("first", Phase.COMMIT, ["w1", "w2"])
+    two = replace(plain.work[0], actions=(Command(("first",)), Command(("second",))))
+    parts = (replace(plain, work=(two, plain.work[1])),)
+    with pytest.raises(StepsFailed):
+        run_plan(Plan(RUN, parts), execute, interrupted.set, lambda _: None, 8)
+    assert "w1 second" not in order
+    assert sorted(order[2:]) == ["w1 unfirst", "w2 unfirst"]
+
+
+def test_ctrl_c_while_a_failure_is_taken_back_takes_it_back_once_more_from_the_start() -> None:
+    order: list[str] = []
+
+    def execute(_host: str, action: Action, _on_line: OnLine) -> Result:
+        order.append(action.shell())
+        if action.shell() == "una" and order.count("una") == 1:
+            raise KeyboardInterrupt
+        return Result(1, "it broke") if action.shell() == "b" else Result(0)
+
+    parts = (part("a", Phase.COMMIT, ["w1"]), part("b", Phase.COMMIT, ["w1"]))
+    with pytest.raises(StepsFailed) as failed:
+        run_plan(Plan(RUN, parts), execute, lambda: None, lambda _: None, 8)
+    assert order == ["a", "b", "unb", "una", "unb", "una"]
+    assert failed.value.interrupted
+    assert not failed.value.undecided
+    assert [failure.error for failure in failed.value.failures] == ["it broke"]
+
+
+def test_ctrl_c_beside_a_decision_whose_answer_is_lost_puts_nothing_back() -> None:
+    order: list[str] = []
+
+    def execute(host: str, action: Action, _on_line: OnLine) -> Result:
+        order.append(action.shell())
+        if action.shell() == "decide":
+            os.kill(os.getpid(), signal.SIGINT)
+            raise DeployError(f"{host} is gone")
+        return Result(0)
+
+    parts = (part("a", Phase.COMMIT, ["w1"]), deciding("w1"))
+    with pytest.raises(StepsFailed) as failed:
+        run_plan(Plan(RUN, parts), execute, lambda: None, lambda _: None, 8)
+    assert order == ["a", "decide"]
+    assert failed.value.undecided
