@@ -232,7 +232,7 @@ def test_after_ctrl_c_no_host_begins_its_next_action_since_it_would_come_after_t
         if (host, action.shell()) == ("w1", "first"):
             in_first.set()
             interrupted.wait(5)
-        elif host == "w2":
+        elif (host, action.shell()) == ("w2", "first"):
             in_first.wait(5)
             os.kill(os.getpid(), signal.SIGINT)
         return Result(0)
