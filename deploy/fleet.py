@@ -13,7 +13,7 @@ from deploy.journal import Run
 from deploy.look import look, understand
 from deploy.parallel import in_parallel
 from deploy.reach import LinkLost, Reach, open_all
-from deploy.signals import deferred
+from deploy.signals import ignored
 from deploy.steps import HERE
 
 ReachHost = Callable[[Host, str], Reach]
@@ -106,7 +106,8 @@ class Fleet:
                 self._take(word, host, run)
             yield
         finally:
-            with deferred():
+            # Nothing can be interrupted any more, only left lying about.
+            with ignored():
                 for host in reversed(taken):
                     self._give(host)
 

@@ -31,6 +31,7 @@ from deploy.plan import Plan, make_plan
 from deploy.report import Note
 from deploy.report.words import closing_words, opening_words
 from deploy.runner import StepsFailed, run_plan
+from deploy.signals import ignored
 from deploy.source import resolve
 from deploy.stage import Stage
 from deploy.steps import HERE, Target
@@ -172,11 +173,12 @@ def _carried_out(
         warnings = run_plan(plan, fleet.execute, fleet.stop, means.emit, limit)
     except StepsFailed as failed:
         raise verdict(failed, fleet.hosts, found) from None
-    for warning in warnings:
-        hint = "; fab recover finishes it" if warning.step == commit.name else ""
-        means.emit(Note(f"warning, the release is live all the same: {warning}{hint}"))
-    for event in closing_words(plan, goal, fleet.hosts, found, time.monotonic() - began):
-        means.emit(event)
+    with ignored():
+        for warning in warnings:
+            hint = "; fab recover finishes it" if warning.step == commit.name else ""
+            means.emit(Note(f"warning, the release is live all the same: {warning}{hint}"))
+        for event in closing_words(plan, goal, fleet.hosts, found, time.monotonic() - began):
+            means.emit(event)
     return Outcome(goal.id)
 
 

@@ -103,7 +103,7 @@ class _Runner:
             self._part = part
             if part.step.phase is Phase.FINISH:
                 self._settle()
-            with deferred() if part.step.decides else nullcontext():
+            with deferred() if part.step.brief else nullcontext():
                 self._failures = failures = self._do(part)
                 if part.step.decides and any(failure.lost for failure in failures):
                     # Not even somebody who interrupts may undo what may have been decided.

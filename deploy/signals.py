@@ -34,6 +34,13 @@ def deferred() -> Iterator[None]:
 
 
 @contextmanager
+def ignored() -> Iterator[None]:
+    """While the block lasts, Ctrl-C and the ending signals come too late to change anything."""
+    with _handled(lambda _number, _frame: None):
+        yield
+
+
+@contextmanager
 def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
     wanted = [one for one in ENDING if one != signal.SIGHUP or not _ignored(one)]
     before = {one: signal.signal(one, handler) for one in wanted}

@@ -88,6 +88,7 @@ class Step:
     `undo` says how to take it back. A `rolling` step is done on one host first, and on the
     others once that one is verified. The step that `decides` settles the run: if its answer is
     lost, nobody knows on which side of the decision the run is, and nothing may be undone.
+    Whoever interrupts waits until a step is done that is `brief`, as the one that decides is.
     `needs` are the programs that a host must have for it. `leaves` says what no undo can take
     back once the step has begun.
     """
@@ -100,6 +101,7 @@ class Step:
     undo: Build | None = None
     rolling: bool = False
     decides: bool = False
+    brief: bool = False
     needs: tuple[str, ...] = ()
     leaves: str = ""
 
@@ -116,6 +118,7 @@ def step(
     undo: Build | None = None,
     rolling: bool = False,
     decides: bool = False,
+    brief: bool = False,
     needs: tuple[str, ...] = (),
     leaves: str = "",
 ) -> Callable[[Build], Step]:
@@ -125,7 +128,9 @@ def step(
         says = (build.__doc__ or "").strip().splitlines()
         if not says:
             raise TypeError(f"step {name} needs a docstring: it is shown to people")
-        return Step(name, says[0], roles, build, phase, undo, rolling, decides, needs, leaves)
+        return Step(
+            name, says[0], roles, build, phase, undo, rolling, decides, brief, needs, leaves
+        )
 
     return wrap
 

@@ -30,14 +30,14 @@ def begin(t: Target) -> Iterator[Action]:
     yield word("record", t.layout.root, entry(t).line())
 
 
-@step("journal.decide", roles=EVERYWHERE, phase=Phase.COMMIT, decides=True)
+@step("journal.decide", roles=EVERYWHERE, phase=Phase.COMMIT, decides=True, brief=True)
 def decide(t: Target) -> Iterator[Action]:
     """decide, on one host: from here on the release stays"""
     if t.host.name == entry(t).decider:
         yield word("end_run", t.layout.root, t.run.id, "commit")
 
 
-@step("journal.commit", roles=EVERYWHERE, phase=Phase.FINISH)
+@step("journal.commit", roles=EVERYWHERE, phase=Phase.FINISH, brief=True)
 def commit(t: Target) -> Iterator[Action]:
     """write the decision down on the other hosts"""
     if t.host.name != entry(t).decider:

@@ -187,7 +187,7 @@ def test_a_second_ctrl_c_leaves_at_once_and_says_that_hosts_may_differ() -> None
 
 
 def deciding(*hosts: str) -> Part:
-    step = Step("decide", "decides", ("web",), lambda _: (), Phase.COMMIT, decides=True)
+    step = Step("decide", "decides", ("web",), lambda _: (), Phase.COMMIT, decides=True, brief=True)
     return Part(step, tuple(Work(Host(h, h, ("web",)), (Command(("decide",)),)) for h in hosts))
 
 
@@ -279,3 +279,25 @@ def test_ctrl_c_beside_a_decision_whose_answer_is_lost_puts_nothing_back() -> No
         run_plan(Plan(RUN, parts), execute, lambda: None, lambda _: None, 8)
     assert order == ["a", "decide"]
     assert failed.value.undecided
+
+
+def test_ctrl_c_while_the_decision_is_written_on_the_other_hosts_leaves_no_journal_open() -> None:
+    order: list[str] = []
+
+    def execute(host: str, action: Action, _on_line: OnLine) -> Result:
+        if action.shell() == "commit" and host == "w1":
+            os.kill(os.getpid(), signal.SIGINT)
+        order.append(action.shell())
+        return Result(0)
+
+    commit = part("commit", Phase.FINISH, ["w1", "w2"])
+    parts = (
+        part("a", Phase.COMMIT, ["w1"]),
+        deciding("w1"),
+        replace(commit, step=replace(commit.step, brief=True)),
+        part("tidy", Phase.FINISH, ["w1"]),
+    )
+    with pytest.raises(StepsFailed) as failed:
+        run_plan(Plan(RUN, parts), execute, lambda: None, lambda _: None, 8)
+    assert order == ["a", "decide", "commit", "commit"]
+    assert failed.value.decided
