@@ -91,6 +91,7 @@ class _Runner:
         self._stays: dict[str, None] = {}
         self._decided = False
         self._part: Part | None = None
+        self._rest: tuple[Part, ...] = ()
         self._failures: list[Failure] = []
         self._halted = threading.Event()
         self._at_work = 0
@@ -99,8 +100,8 @@ class _Runner:
     def run(self, plan: Plan) -> tuple[Failure, ...]:
         """All parts in order; what failed after the decision. Raises StepsFailed, all undone."""
         warnings: list[Failure] = []
-        for part in plan.parts:
-            self._part = part
+        for number, part in enumerate(plan.parts, 1):
+            self._part, self._rest = part, plan.parts[number:]
             if part.step.phase is Phase.FINISH:
                 self._settle()
             with deferred() if part.step.brief else nullcontext():
@@ -118,6 +119,7 @@ class _Runner:
         """End what runs and undo; what to raise. Whoever interrupts that wants to leave at once.
 
         An undo that was interrupted, because something had failed, is done anew from its start.
+        Once the run is decided, what is brief is still done: all hosts have to know of it.
         """
         if self._part is None:
             return KeyboardInterrupt()
@@ -132,6 +134,9 @@ class _Runner:
         try:
             self.end()
             ended.stuck = self.undo()
+            for part in self._rest if self._decided else ():
+                if part.step.brief:
+                    self._do(part)
         except KeyboardInterrupt:
             ended.undecided = switched
         return ended

@@ -281,11 +281,12 @@ def test_ctrl_c_beside_a_decision_whose_answer_is_lost_puts_nothing_back() -> No
     assert failed.value.undecided
 
 
-def test_ctrl_c_while_the_decision_is_written_on_the_other_hosts_leaves_no_journal_open() -> None:
+@pytest.mark.parametrize("where", ["decide", "commit"])
+def test_ctrl_c_once_the_run_is_decided_leaves_no_journal_open(where: str) -> None:
     order: list[str] = []
 
     def execute(host: str, action: Action, _on_line: OnLine) -> Result:
-        if action.shell() == "commit" and host == "w1":
+        if action.shell() == where and host == "w1":
             os.kill(os.getpid(), signal.SIGINT)
         order.append(action.shell())
         return Result(0)
@@ -299,5 +300,5 @@ def test_ctrl_c_while_the_decision_is_written_on_the_other_hosts_leaves_no_journ
     )
     with pytest.raises(StepsFailed) as failed:
         run_plan(Plan(RUN, parts), execute, lambda: None, lambda _: None, 8)
-    assert order == ["a", "decide", "commit", "commit"]
+    assert order == ["a", "decide", "commit", "commit"], "and it does not tidy up"
     assert failed.value.decided
