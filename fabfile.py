@@ -75,11 +75,12 @@ def test(_c: FleetContext, only: str = "") -> None:
         "only": "One suite of it.",
     },
 )
-def trust(_c: FleetContext, full: bool = False, seed: int = 0, only: str = "") -> None:
+def trust(c: FleetContext, full: bool = False, seed: int = 0, only: str = "") -> None:
     """Kill the controller at every point, break hosts and the network, and count what happens."""
     words = [only] if only else []
     words += ["--full"] if full else []
     words += ["--seed", str(seed)] if seed else []
+    words += ["--json"] if c.asked.json else []
     _must([sys.executable, "-m", "tests.trust.trust", *words])
 
 

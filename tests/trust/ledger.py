@@ -6,6 +6,9 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+EVERY = 20
+"""After so many cases the suite says how far it is."""
+
 
 class Stopped(Exception):
     """Somebody does not want to wait for the rest."""
@@ -37,6 +40,8 @@ class Ledger:
         self.violations += found
         for line in found:
             self.tell(f"VIOLATION {line}")
+        if self.cases % EVERY == 0:
+            self.tell(f"{self.cases} cases, {len(self.violations)} wrong")
         return not found
 
     def row(self, name: str, how: str, outcome: str) -> None:

@@ -218,17 +218,18 @@ MUTANTS = (
     Mutant(
         "Ctrl-C leaves the lock",
         "deploy/fleet.py",
-        "            yield\n        finally:\n            for host in reversed(taken):",
-        "            yield\n        except KeyboardInterrupt:\n            taken = []\n"
-        "            raise\n        finally:\n            for host in reversed(taken):",
+        "            yield\n        finally:\n",
+        "            yield\n        except DeployError as error:\n"
+        "            taken = [] if error.exit_code == 130 else taken\n"
+        "            raise\n        finally:\n",
         interrupted,
         "signals",
     ),
     Mutant(
         "Ctrl-C takes nothing back",
         "deploy/runner.py",
-        "        stop()\n        ended.stuck = runner.undo()\n",
-        "        stop()\n",
+        "            ended.stuck = self.undo()\n",
+        "            self._begun = []\n",
         interrupted,
         "signals",
     ),
