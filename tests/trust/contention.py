@@ -22,8 +22,14 @@ TYPED = {
     "web2 alone": ("deploy", "--hosts", "web2,static1"),
 }
 """What operators ask for. All of them but `deploy` leave some hosts out."""
-APART = frozenset({"the web hosts", "the static host"})
-"""Those that have no host in common, so that both may win: a web host brings db1 with it."""
+HOSTS = {
+    "deploy": {"web1", "web2", "static1", "db1"},
+    "the web hosts": {"web1", "web2", "db1"},
+    "the static host": {"static1"},
+    "web1 alone": {"web1", "db1"},
+    "web2 alone": {"web2", "static1", "db1"},
+}
+"""What each of them locks; a web host brings db1 with it."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +59,12 @@ def together(world: World, group: Group) -> list[Ended]:
 
 
 def judged(group: Group, ended: Sequence[Ended]) -> list[str]:
-    """Exactly one wins; of those who have not all hosts in common, at least one, and only apart."""
+    """Exactly one wins, or, of those who ask for different hosts, some who have none in common."""
     codes = [one.code for one in ended]
     won = [ask for ask, code in zip(group.asks, codes, strict=True) if code == 0]
     faults = [f"ended with {codes}"] if set(codes) - {0, 4} or not won else []
-    if len(won) > 1 and frozenset(won) != APART:
+    locked = [host for ask in won for host in HOSTS[ask]]
+    if len(locked) > len(set(locked)):
         faults.append(f"{len(won)} won: {', '.join(won)}")
     for one in ended:
         if one.code == 4 and not ("nothing was changed" in one.said and "@" in one.said):
