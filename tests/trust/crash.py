@@ -15,7 +15,7 @@ from tests.trust.world import KILLED, World, in_order
 EVERY = 12
 """After so many cases a deploy has to succeed."""
 SAMPLE = 12
-"""Cases of the phase that prepares, for each verb, in the quick form."""
+"""Cases of the phase that prepares, for each verb, in the quick form; four times as many later."""
 KEEP = ("--set", "keep=2")
 
 
@@ -53,7 +53,7 @@ def words(world: World, verb: str) -> tuple[str, ...]:
 
 
 def points(calls: tuple[Call, ...], *, whole: bool, chance: random.Random) -> Iterator[Point]:
-    """Where to die in a run that made these calls: all of commit and finish, of prepare a sample.
+    """Where to die in a run that made these calls: everywhere, or a sample, mostly of the commit.
 
     The instant of `during` lies anywhere in the call, as long as it took in the run before.
     """
@@ -69,7 +69,9 @@ def points(calls: tuple[Call, ...], *, whole: bool, chance: random.Random) -> It
             if n and host != "here":
                 mine_too.append(Point(host, call.number, "late"))
     if not whole:
-        early = chance.sample(early, min(SAMPLE, len(early)))
+        early, late = (
+            chance.sample(some, min(SAMPLE * n, len(some))) for some, n in ((early, 1), (late, 4))
+        )
     yield from (*early, *late)
 
 

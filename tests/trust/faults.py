@@ -1,5 +1,6 @@
 """Host faults: every row of the matrix is injected and judged, or listed with what proves it."""
 
+import time
 import traceback
 
 from tests.trust.injuries import heal
@@ -33,8 +34,10 @@ def suite(world: World, ledger: Ledger, *, whole: bool, only: str = "") -> None:
         if look_bad := list(at_rest(settled(world))):
             ledger.tell(f"mended before {row.id}: {look_bad}")
             mend(world)
+        began = time.monotonic()
         ok = ledger.case(f"{row.id} {row.how}", [*judged(world, row), *closing(world)])
         ledger.row(row.id, row.how, "held" if ok else "VIOLATED")
+        ledger.longest("longest row", time.monotonic() - began)
 
 
 def judged(world: World, row: Row) -> list[str]:

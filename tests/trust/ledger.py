@@ -47,7 +47,7 @@ class Ledger:
     def row(self, name: str, how: str, outcome: str) -> None:
         """A line of the suite's own table."""
         self.rows.append((name, how, outcome))
-        self.tell(f"{name:5} {outcome:12} {how}")
+        self.tell(f"{time.monotonic() - self.began:5.0f} s {name:5} {outcome:12} {how}")
 
     def more(self, figure: str, amount: int = 1) -> None:
         """Count something that is no violation, such as a refusal that had to come."""

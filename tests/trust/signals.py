@@ -14,6 +14,8 @@ from tests.trust.world import World, in_order
 
 EARLY = 6
 """Cases of the phase that prepares, for each verb, in the quick form."""
+LATE = 18
+"""Cases of the commit and after it, for each verb, in the quick form."""
 IMPATIENT = 6
 """Cases with a second Ctrl-C, for each verb, in the quick form."""
 STAYS = "the new release is live"
@@ -31,7 +33,7 @@ def points(calls: tuple[Call, ...], *, whole: bool, chance: random.Random) -> It
             mode = chance.choice(("interrupt", "term"))
             (late if n >= begun else early).append(Point(host, call.number, mode, delay))
     yield from early if whole else chance.sample(early, min(EARLY, len(early)))
-    yield from late
+    yield from late if whole else chance.sample(late, min(LATE, len(late)))
     for one in late if whole else chance.sample(late, min(IMPATIENT, len(late))):
         yield Point(one.host, one.number, "twice", one.delay)
 

@@ -1,6 +1,7 @@
 """The trust suite: breaks the controller, the hosts and the network, and counts what happens."""
 
 import argparse
+import queue
 import shutil
 import sys
 import threading
@@ -73,44 +74,44 @@ def visits(world: World, ledger: Ledger, wish: Wish) -> None:
 SUITES: dict[str, Suite] = {
     "traffic": visits,
     "crash": crash_points,
-    "signals": interrupts,
     "double": double_faults,
     "faults": host_faults,
     "contention": operators,
     "mutants": safety_lines,
+    "signals": interrupts,
 }
-ROUNDS = ((("traffic",),), (("crash", "double"), ("faults", "signals", "contention", "mutants")))
-"""Lanes of suites that run beside each other, on a fleet each; traffic has the machine alone."""
+"""The longest first, so that the last ones end together."""
+ALONE = ("traffic",)
+"""What is timed has the machine to itself; all others run beside each other, on a fleet each."""
+BESIDE = 2
+"""How many at once."""
 
 
 def trust(wish: Wish, names: Sequence[str], tell: Tell, *, keep: bool = False) -> list[Ledger]:
     """The accounts of these suites, or of all. The fleets are gone afterwards."""
-    wanted = set(names or SUITES)
-    rounds = [
-        [mine for lane in lanes if (mine := [name for name in lane if name in wanted])]
-        for lanes in ROUNDS
-    ]
+    wanted = [name for name in SUITES if name in (names or SUITES)]
+    alone = [name for name in wanted if name in ALONE]
+    rest = [name for name in wanted if name not in ALONE]
     stop = threading.Event()
-    ledgers: list[Ledger] = []
-    with worlds(max(map(len, rounds)), tell, keep=keep) as there:
-        for lanes in rounds:
-            with ThreadPoolExecutor(len(there)) as pool:
-                running = [
-                    pool.submit(_lane, world, lane, wish, tell, stop)
-                    for world, lane in zip(there, lanes, strict=False)
-                ]
-                try:
-                    ledgers += [one for lane in running for one in lane.result()]
-                except BaseException:
-                    stop.set()
-                    raise
-    return ledgers
+    with worlds(min(BESIDE, max(1, len(rest))), tell, keep=keep) as there:
+        free: queue.Queue[World] = queue.Queue()
+        for world in there:
+            free.put(world)
 
+        def one(name: str) -> Ledger:
+            world = free.get()
+            try:
+                return _suite(world, name, wish, tell, stop)
+            finally:
+                free.put(world)
 
-def _lane(
-    world: World, names: Sequence[str], wish: Wish, tell: Tell, stop: threading.Event
-) -> list[Ledger]:
-    return [_suite(world, name, wish, tell, stop) for name in names]
+        with ThreadPoolExecutor(len(there)) as pool:
+            try:
+                ledgers = [one(name) for name in alone]
+                return ledgers + list(pool.map(one, rest))
+            except BaseException:
+                stop.set()
+                raise
 
 
 def _suite(world: World, name: str, wish: Wish, tell: Tell, stop: threading.Event) -> Ledger:
