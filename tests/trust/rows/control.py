@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.docker.checkout import Checkout, environment
 from tests.trust.calls import Point
 from tests.trust.crash import shortened
+from tests.trust.hosts import ROOT
 from tests.trust.injuries import docker_does, heal, trap
 from tests.trust.row import QUICK, Row, ended_as, live, one_recover, serves, unharmed
 from tests.trust.world import KILLED, World
@@ -28,6 +29,8 @@ SPOTS = (
 HOST_WEB2 = r"\[hosts\.web2\]\n(?:(?!\[).*\n?)*"
 PATIENT = ("--times", "0.5,60,2,1")
 """The operator's side waits for a minute, the hosts' side for two seconds."""
+LASTING = ("--times", "0.5,60,60,1")
+"""Both sides wait for a minute."""
 DEATHS = {
     "its shell dies": "kill -9 $PPID",
     "its shell dies, it does not": "kill -9 $PPID; sleep 0.2",
@@ -110,6 +113,34 @@ def two_recovers(world: World) -> list[str]:
     if codes not in ([0, 0], [0, 4]):
         faults.append(f"two recovers at once ended with {codes}")
     return faults + unharmed(world, old)
+
+
+def a_recover_in_between(world: World) -> list[str]:
+    """One recover looks and falls asleep; another takes the locks; the first one wakes up."""
+    point = after_the_switch(world)
+    old = live(world)
+    faults = ended_as(world.run("deploy", at=[point]), KILLED)
+    late = world.start("recover", at=[Point("db1", 3, "suspend")], more=LASTING)
+    wait_until_stopped(late.process.pid)
+    early = world.start("recover", at=[Point("web2", 4, "suspend")], more=LASTING)
+    wait_until_stopped(early.process.pid)
+    late.process.send_signal(signal.SIGCONT)
+    faults += ended_as(late.ended(), 4, "is locked, and the run is alive")
+    early.process.send_signal(signal.SIGCONT)
+    return faults + ended_as(early.ended(), 0) + unharmed(world, old)
+
+
+def lock_deleted(world: World) -> list[str]:
+    """Somebody deletes the lock files by hand, as old habits have it, and deploys beside a run."""
+    with trap(world, "web2", "rsync", "*--server*") as rsync:
+        run = world.start("deploy", more=QUICK)
+        rsync.sprung()
+        world.hosts.each(f"rm -f {ROOT}/.deploy/lock")
+        faults = ended_as(world.run("deploy"), 0)
+        theirs = live(world)
+        rsync.let_go()
+        faults += ended_as(run.ended(), 3, "no longer holds the lock")
+    return faults + unharmed(world, theirs)
 
 
 def elsewhere(world: World, name: str) -> Checkout:
@@ -211,7 +242,7 @@ def asleep_before_locking(world: World) -> list[str]:
     """The operator looks, sleeps, and wakes when others have released: what he saw is not true."""
     ended = world.must("deploy")
     takes = [one for one in ended.calls if one.host == "db1" and "take_lock" in one.what]
-    run = world.start("deploy", at=[Point("db1", takes[0].number, "suspend")], more=PATIENT)
+    run = world.start("deploy", at=[Point("db1", takes[0].number, "suspend")], more=LASTING)
     wait_until_stopped(run.process.pid)
     try:
         faults = ended_as(world.run("deploy"), 0)
@@ -257,6 +288,7 @@ ROWS = (
     ),
     Row("E7", "recover by force", why="there is no force: only a run that is gone is taken over"),
     Row("E8", "two recovers at once", two_recovers),
+    Row("E8b", "a recover that looked before another one took the locks", a_recover_in_between),
     Row("E9", "web2 rebooted in its switch", reboot),
     Row("E10", "recover from another machine", other_machine),
     Row("E11", "web2 taken out of the inventory before recover", host_removed),
@@ -268,4 +300,5 @@ ROWS = (
     Row("E12b", "the same, before it begins", asleep_before_beginning),
     Row("E12c", "the same, before it switches", asleep_before_switching),
     Row("E12d", "the controller sleeps before it locks, others release", asleep_before_locking),
+    Row("E12e", "the lock deleted by hand beside a run, others release", lock_deleted),
 )
