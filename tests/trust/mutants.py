@@ -9,6 +9,7 @@ from tests.trust.calls import Point
 from tests.trust.contention import Group, judged, together
 from tests.trust.crash import KEEP, words
 from tests.trust.faults import mend
+from tests.trust.hosts import ROOT
 from tests.trust.injuries import trap
 from tests.trust.ledger import Ledger
 from tests.trust.looking import look, recovered, settled
@@ -234,6 +235,14 @@ def made(folder: Path, mutant: Mutant) -> Path:
     return folder
 
 
+def afresh(world: World) -> None:
+    """Forget what a mutant wrote into the journals, or it would be noticed again and again."""
+    mend(world)
+    world.hosts.each(f"rm -f {ROOT}/.deploy/journal")
+    world.must("deploy")
+    world.must("deploy")
+
+
 def suite(world: World, ledger: Ledger, *, only: str = "") -> None:
     """Every mutant has to be caught."""
     for mutant in MUTANTS:
@@ -246,7 +255,7 @@ def suite(world: World, ledger: Ledger, *, only: str = "") -> None:
             faults = [f"{type(error).__name__}: {error}"]
         finally:
             mutated.close()
-        mend(world)
+        afresh(world)
         first = faults[0].splitlines()[0][:120] if faults else "nobody noticed"
         ledger.case(mutant.name, [] if faults else ["nobody noticed"])
         ledger.row(mutant.by, f"{mutant.name}: {first}", "caught" if faults else "MISSED")

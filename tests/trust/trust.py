@@ -1,6 +1,7 @@
 """The trust suite: breaks the controller, the hosts and the network, and counts what happens."""
 
 import argparse
+import os
 import queue
 import shutil
 import sys
@@ -10,7 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
+from deploy.errors import DeployError
 from tests.sandbox.fleet import down
+from tests.sandbox.packages import install
 from tests.trust import contention, crash, double, faults, mutants, signals, traffic
 from tests.trust.crowd import crowd
 from tests.trust.ledger import Ledger, Stopped, result_line, table
@@ -81,6 +84,8 @@ SUITES: dict[str, Suite] = {
     "signals": interrupts,
 }
 """The longest first, so that the last ones end together."""
+TOOLS = {"iptables": "iptables", "tc": "iproute2", "nsenter": "util-linux"}
+"""What breaks networks and disks, and the Debian package that has it."""
 ALONE = ("traffic",)
 """What is timed has the machine to itself; all others run beside each other, on a fleet each."""
 BESIDE = 2
@@ -133,6 +138,9 @@ def _suite(world: World, name: str, wish: Wish, tell: Tell, stop: threading.Even
 def worlds(count: int, tell: Tell, *, keep: bool = False) -> Iterator[list[World]]:
     """So many fleets of the suite's own, taken away in the end unless they are to be kept."""
     states = [STATE / str(number + 1) for number in range(count)]
+    lacking = tuple(package for tool, package in TOOLS.items() if not shutil.which(tool))
+    if lacking:
+        install(lacking, tell, why="networks are broken with it", root=os.geteuid() == 0)
     try:
         with ExitStack() as closing:
             made = []
@@ -167,7 +175,11 @@ def main(words: Sequence[str]) -> int:
     if unknown := sorted(set(said.suites) - set(SUITES)):
         parser.error(f"there is no suite {', '.join(unknown)}; there are {', '.join(SUITES)}")
     tell: Tell = lambda line: print(line, file=stream, flush=True)  # noqa: E731
-    ledgers = trust(wish, said.suites, tell, keep=said.keep)
+    try:
+        ledgers = trust(wish, said.suites, tell, keep=said.keep)
+    except DeployError as error:
+        tell(f"error: {error.what}\nnext: {error.hint}")
+        return error.exit_code
     print(table(ledgers), file=stream)
     if said.json:
         print(result_line(ledgers, said.seed))
