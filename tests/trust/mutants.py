@@ -240,7 +240,6 @@ def afresh(world: World) -> None:
     mend(world)
     world.hosts.each(f"rm -f {ROOT}/.deploy/journal")
     world.must("deploy")
-    world.must("deploy")
 
 
 def suite(world: World, ledger: Ledger, *, only: str = "") -> None:
