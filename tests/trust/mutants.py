@@ -22,7 +22,7 @@ from tests.trust.rows.control import (
     lock_deleted,
 )
 from tests.trust.rows.switch import VERIFIES, disk_full, flapping
-from tests.trust.rows.warm import warm_slot_dies
+from tests.trust.rows.warm import cannot_come_back
 from tests.trust.world import TOP, World
 
 Catch = Callable[[World], list[str]]
@@ -212,12 +212,12 @@ MUTANTS = (
         "signals",
     ),
     Mutant(
-        "switched without waiting for what was warm",
+        "switched without a look at what was warm",
         "deploy/steps/activate.py",
         "        yield still_warm(t)\n        yield word",
         "        yield word",
-        warm_slot_dies,
-        "W1",
+        cannot_come_back,
+        "W1b",
     ),
 )
 

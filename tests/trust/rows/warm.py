@@ -17,6 +17,12 @@ live=blue; [ -e current/.slot-green ] && live=green
 idle=green; [ $live = green ] && idle=blue
 pids() {{ for f in run/$1-*; do echo "${{f##*-}}"; done; }}
 """
+BROKEN = """
+settings=slots/$idle/config/settings/production.py
+rm $settings
+echo 'raise RuntimeError("broken by hand")' >$settings
+chmod 644 $settings
+"""
 RATE = 10.0
 
 
@@ -46,6 +52,18 @@ def warm_slot_dies(world: World) -> list[str]:
         people.leave()
         faults = ended_as(ends[0], 0) + quiet(people)
     return faults + unharmed(world, live(world))
+
+
+def cannot_come_back(world: World) -> list[str]:
+    """The warm processes die, and others cannot load: found before any visitor is on them."""
+    old = live(world)
+    with crowd(world.home / "visits", world.web_urls, 4 * RATE) as people:
+        with once_all_is_warm(world) as ends:
+            world.hosts.on("web2", f"{SLOT_OF} {BROKEN} kill -9 $(pids $idle)")
+        people.leave()
+        faults = ended_as(ends[0], 5, "web.activate failed on web2", "put back and verified")
+        faults += quiet(people)
+    return faults + unharmed(world, old)
 
 
 def live_slot_dies(world: World) -> list[str]:
@@ -109,6 +127,7 @@ def back_in_the_dead_slot(world: World) -> list[str]:
 
 ROWS = (
     Row("W1", "the warm slot of web2 dies before the switch, under traffic", warm_slot_dies),
+    Row("W1b", "the same, and what comes anew does not load", cannot_come_back),
     Row("W2", "the live slot of web2 dies before the switch", live_slot_dies),
     Row("W3", "Apache on web2 restarted by hand before the switch", restarted_by_hand),
     Row("W4", "web2 rebooted before the switch", rebooted),
