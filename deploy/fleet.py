@@ -13,7 +13,7 @@ from deploy.journal import Run
 from deploy.look import look, understand
 from deploy.parallel import in_parallel
 from deploy.reach import LinkLost, Reach, open_all
-from deploy.signals import ignored
+from deploy.signals import too_late
 from deploy.steps import HERE
 
 ReachHost = Callable[[Host, str], Reach]
@@ -107,9 +107,9 @@ class Fleet:
             yield
         finally:
             # Nothing can be interrupted any more, only left lying about.
-            with ignored():
-                for host in reversed(taken):
-                    self._give(host)
+            too_late()
+            for host in reversed(taken):
+                self._give(host)
 
     def _take(self, word: str, host: Host, run: Run) -> None:
         text = f"{run.id} {run.verb} by {run.who}, process {os.getpid()}"

@@ -31,7 +31,7 @@ from deploy.plan import Plan, make_plan
 from deploy.report import Note
 from deploy.report.words import closing_words, opening_words
 from deploy.runner import StepsFailed, run_plan
-from deploy.signals import ignored
+from deploy.signals import as_interrupts, too_late
 from deploy.source import resolve
 from deploy.stage import Stage
 from deploy.steps import HERE, Target
@@ -118,7 +118,7 @@ def _run_once(asked: Asked, means: Means, stage: Stage, flow: Flow, choose: Choo
     must_have_here(flow)
     run = new_run(flow.verb, means.who)
     others = bystanders(stage, hosts) if hosts else ()
-    with on_hosts(asked, means, stage, hosts, others) as fleet:
+    with as_interrupts(), on_hosts(asked, means, stage, hosts, others) as fleet:
         found = fleet.look()
         must_be_fit(flow, fleet.hosts, found)
         plan, goal = _planned(means, stage, flow, run, fleet, found, choose)
@@ -173,12 +173,12 @@ def _carried_out(
         warnings = run_plan(plan, fleet.execute, fleet.stop, means.emit, limit)
     except StepsFailed as failed:
         raise verdict(failed, fleet.hosts, found) from None
-    with ignored():
-        for warning in warnings:
-            hint = "; fab recover finishes it" if warning.step == commit.name else ""
-            means.emit(Note(f"warning, the release is live all the same: {warning}{hint}"))
-        for event in closing_words(plan, goal, fleet.hosts, found, time.monotonic() - began):
-            means.emit(event)
+    too_late()
+    for warning in warnings:
+        hint = "; fab recover finishes it" if warning.step == commit.name else ""
+        means.emit(Note(f"warning, the release is live all the same: {warning}{hint}"))
+    for event in closing_words(plan, goal, fleet.hosts, found, time.monotonic() - began):
+        means.emit(event)
     return Outcome(goal.id)
 
 

@@ -22,6 +22,7 @@ from deploy.plan import Part, Plan, Work
 from deploy.release import Layout
 from deploy.report import Emit, Note
 from deploy.runner import StepsFailed, run_plan
+from deploy.signals import as_interrupts
 from deploy.steps import Phase, Step, word
 from deploy.steps.activate import verified
 from deploy.steps.slots import ensured
@@ -40,7 +41,7 @@ def recover(asked: Asked, means: Means) -> Outcome:
     hosts = participants(stage, [host for host in stage.hosts if RELEASED & set(host.roles)])
     run = new_run("recover", means.who)
     try:
-        with on_hosts(asked, means, stage, hosts) as fleet:
+        with as_interrupts(), on_hosts(asked, means, stage, hosts) as fleet:
             found = fleet.look()
             if not _unfinished(fleet.hosts, found):
                 return _closing(fleet.hosts, found, means.emit, "nothing was cut off")

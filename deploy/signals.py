@@ -33,22 +33,27 @@ def deferred() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-@contextmanager
-def ignored() -> Iterator[None]:
-    """While the block lasts, Ctrl-C and the ending signals come too late to change anything."""
-    with _handled(lambda _number, _frame: None):
-        yield
+def too_late() -> None:
+    """From here to the end of the `as_interrupts` block, signals come too late to change anything.
+
+    How the run ended is known by then: to say that it was interrupted would not be true.
+    """
+    for one in _wanted():
+        signal.signal(one, lambda _number, _frame: None)
 
 
 @contextmanager
 def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    wanted = [one for one in ENDING if one != signal.SIGHUP or not _ignored(one)]
-    before = {one: signal.signal(one, handler) for one in wanted}
+    before = {one: signal.signal(one, handler) for one in _wanted()}
     try:
         yield
     finally:
         for number, former in before.items():
             signal.signal(number, former)
+
+
+def _wanted() -> list[signal.Signals]:
+    return [one for one in ENDING if one != signal.SIGHUP or not _ignored(one)]
 
 
 def _ignored(number: signal.Signals) -> bool:
