@@ -115,7 +115,7 @@ def _run_once(asked: Asked, means: Means, stage: Stage, flow: Flow, choose: Choo
     )
     if not hosts and flow.served != {HERE}:
         raise Refused("none of the selected hosts has a role that holds releases")
-    must_have_here(flow)
+    must_have_here(flow, stage.project)
     run = new_run(flow.verb, means.who)
     others = bystanders(stage, hosts) if hosts else ()
     with on_hosts(asked, means, stage, hosts, others) as fleet:

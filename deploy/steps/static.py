@@ -19,18 +19,17 @@ def collect_on_web(t: Target) -> Iterator[Action]:
             (*run, "collectstatic", "--noinput", "--verbosity", "0"), cwd=release, quiet_limit=300.0
         )
         return
-    collected = t.workshop.collected(t.made_from, t.project.static.env, t.project.settings)
-    yield Upload(collected / ".onweb", f"{release}/{t.project.static.root}")
+    yield Upload(t.collected / ".onweb", f"{release}/{t.project.static.root}")
 
 
 @step("static.sync", roles=("static",), needs=("rsync",))
 def sync(t: Target) -> Iterator[Action]:
     """send the static files that changed, next to those that are live"""
-    collected = t.workshop.collected(t.made_from, t.project.static.env, t.project.settings)
     newest_first = sorted(t.found.static.complete, reverse=True)
     known = dict.fromkeys([t.found.static.current, *newest_first[:1]])
     like = tuple(t.layout.static_release(name) for name in known if name)
-    yield Upload(collected / t.project.static.root, t.layout.static_release(t.files.id), like=like)
+    release = t.layout.static_release(t.files.id)
+    yield Upload(t.collected / t.project.static.root, release, like=like)
     facts = {"id": t.files.id, "revision": t.files.revision}
     yield word("seal_static", t.layout.static, t.files.id, json.dumps(facts))
 
