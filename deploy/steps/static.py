@@ -44,9 +44,7 @@ def check(t: Target) -> Iterator[Action]:
     wanted = {tree.current: None}
     pages = _live_pages(t)
     if not pages:
-        said = (
-            "no web host says which files its pages name; only the live static release is looked at"
-        )
+        said = "no web host says what its pages name: looked at the live static release alone"
         yield word("echo", f"warning: {said}")
     for digest, release in pages.items():
         there = [name for name in sorted(tree.complete) if tree.files.get(name) == digest]
