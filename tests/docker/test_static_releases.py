@@ -348,3 +348,26 @@ def test_nginx_without_its_brotli_module_is_told_of_and_nothing_changes(
     assert "nothing was switched" in told.err
     assert hosts.served() == live
     assert "static.configure: nothing had to change" in base.fab("static.configure").out
+
+
+def test_uploads_outlive_every_release_and_are_not_touched(
+    hosts: Hosts, live: dict[str, str], checkout: Checkout
+) -> None:
+    media = f"{ROOT}/shared/media"
+    hosts.on(
+        "web1", f"echo '<?php 1 ?>' >{media}/run.php && chown www-data:www-data {media}/run.php"
+    )
+    look = f"cd {media} && find . -printf '%P %i %T@ %u %m %s\\n' | sort"
+    before = hosts.on("web1", look)
+    try:
+        for number in range(3):
+            checkout.title(f"Uploads stay {number}")
+            checkout.fab("--set", "keep=1", "deploy")
+        checkout.fab("rollback")
+        assert hosts.on("web1", look) == before
+        answer = hosts.get("web1", "/media/run.php")
+        assert (answer.status, answer.text) == (200, "<?php 1 ?>\n")
+        assert answer.headers["x-content-type-options"] == "nosniff"
+    finally:
+        hosts.on("web1", f"rm -f {media}/run.php")
+    assert live["web1"] not in hosts.on("web1", f"ls {ROOT}/releases").split()
