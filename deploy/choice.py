@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from deploy.errors import Refused
-from deploy.findings import Findings
+from deploy.findings import Findings, Tree
 from deploy.host import Host
 from deploy.release import Release, checked_id, next_id
 from deploy.source import Source
@@ -132,13 +132,18 @@ def _must_have_files(web_id: str, serving: Sequence[Host], found: Found) -> None
     lacking = [
         name
         for name, said in found.items()
-        if said.static.complete and digests - set(said.static.files.values())
+        if said.static.known and digests - _file_sets(said.static)
     ]
-    if lacking and any(said.static.files for said in found.values()):
+    if lacking:
         raise Refused(
             f"nothing changed: {', '.join(lacking)} no longer has the static files of {web_id}",
             hint="fab -R static deploy-static --revision " + web_id[7:],
         )
+
+
+def _file_sets(tree: Tree) -> set[str]:
+    """The sets of files that complete static releases hold."""
+    return {digest for name, digest in tree.files.items() if name in tree.complete}
 
 
 def _agreed(kind: str, hosts: Sequence[Host], found: Found, to: str) -> str:

@@ -75,13 +75,15 @@ OnLine = Callable[[str], None]
 class Result:
     """How an action ended. `output` is what it said, standard error included, at most 1 MiB.
 
-    `sent` counts the bytes of file content and protocol that an `Upload` put on the wire.
+    `sent` counts the bytes of file content and protocol that an `Upload` put on the wire, `files`
+    the files that it sent, apart from those that were linked.
     """
 
     exit_code: int
     output: str = ""
     seconds: float = 0.0
     sent: int = 0
+    files: int = 0
 
     @property
     def ok(self) -> bool:

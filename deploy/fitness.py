@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.util import find_spec
 
 from deploy.errors import Locked, Refused
 from deploy.findings import Findings
@@ -9,6 +10,7 @@ from deploy.fleet import locked_by
 from deploy.flow import Flow
 from deploy.host import Host
 from deploy.project import Project
+from deploy.steps.build import collect
 
 ALWAYS = frozenset({"flock", "timeout"})
 """What the lock and the words themselves are made of."""
@@ -18,12 +20,27 @@ OLDEST_PYTHON = (3, 9)
 HOW_TO_PREPARE = "fab -H HOST setup --script | ssh root@HOST sh, for each such host"
 
 
-def must_have_here(flow: Flow, which: Callable[[str], str | None] = shutil.which) -> None:
-    """Raises Refused if this machine lacks what the flow sends with: both ends need rsync."""
+def must_have_here(
+    flow: Flow,
+    project: Project,
+    which: Callable[[str], object] = shutil.which,
+    package: Callable[[str], object] = find_spec,
+) -> None:
+    """Raises Refused if this machine lacks what the flow builds or sends with.
+
+    Both ends need rsync. Only a site that asks for .br needs the package that makes them.
+    """
     if any("rsync" in step.needs for step in flow.steps) and not which("rsync"):
         raise Refused(
             "not started, nothing changed: rsync is not installed on this machine",
             hint="apt-get install rsync",
+        )
+    wanted = project.static.mode == "server" and project.static.brotli and collect in flow.steps
+    if wanted and package("brotli") is None:
+        raise Refused(
+            "not started, nothing changed: static.brotli is true, and this machine's Python has"
+            " no brotli package",
+            hint="pip install 'django-fabric-deploy[brotli]', or static.brotli = false",
         )
 
 

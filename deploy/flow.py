@@ -15,10 +15,11 @@ from deploy.steps.activate import activate, change_slot, check
 from deploy.steps.build import check_files, collect, export, wheels
 from deploy.steps.code import entry, install, push, seal
 from deploy.steps.db import migrate, migrate_now
-from deploy.steps.finish import prune
+from deploy.steps.finish import prune, prune_static
 from deploy.steps.journal import begin, commit, decide
-from deploy.steps.server import apache, nginx
+from deploy.steps.server import apache, static_server
 from deploy.steps.slots import ask_again, refresh, warm
+from deploy.steps.static import check as check_static
 from deploy.steps.static import collect_on_web, switch, sync
 
 
@@ -80,7 +81,7 @@ DEPLOY = Flow(
         collect_on_web,
         seal,
         sync,
-        nginx,
+        static_server,
         apache,
         warm,
         # from here on things are switched
@@ -98,7 +99,7 @@ DEPLOY = Flow(
 
 DEPLOY_STATIC = Flow(
     "deploy-static",
-    (export, collect, sync, nginx, begin, switch, decide, commit, prune),
+    (export, collect, sync, static_server, begin, switch, decide, commit, prune),
     roles=("static",),
 )
 
@@ -113,9 +114,11 @@ INSTALL = Flow(
 )
 COLLECT = Flow("static.collect", (export, collect), roles=("static",))
 SYNC = Flow("static.sync", (export, collect, sync), roles=("static",))
-CONFIGURE_STATIC = Flow("static.configure", (nginx,), roles=("static",))
+CHECK_STATIC = Flow("static.check", (check_static,), roles=("static",))
+PRUNE_STATIC = Flow("static.prune", (prune_static,), roles=("static",))
+CONFIGURE_STATIC = Flow("static.configure", (static_server,), roles=("static",))
 MIGRATE = Flow("db.migrate", (entry, migrate_now), roles=("db",))
 CONFIGURE = Flow("apache.configure", (entry, apache), roles=("web",))
 RELOAD = Flow("apache.reload", (refresh, change_slot), roles=("web",))
 CHECK = Flow("apache.check", (check,), roles=("web",))
-SETUP = Flow("setup", (entry, apache, nginx))
+SETUP = Flow("setup", (entry, apache, static_server))

@@ -32,6 +32,7 @@ def load_stage(
     last = read_environ(known, environ) | read_sets(known, sets)
     hosts = tuple(_host(name, file.ssh, first, own, last) for name, own in file.hosts.items())
     _refuse_twins(hosts, path.name)
+    _refuse_two_apaches(hosts, path.name)
     return Stage(
         name=stage,
         path=path,
@@ -90,3 +91,15 @@ def _refuse_twins(hosts: tuple[Host, ...], file: str) -> None:
                 f" hosts.{seen[place]}: write it once, with the roles of both"
             )
         seen[place] = host.name
+
+
+def _refuse_two_apaches(hosts: tuple[Host, ...], file: str) -> None:
+    """One Apache file of the site's name is all that deploy-root installs on a host."""
+    for host in hosts:
+        static = host.project.static
+        if {"web", "static"} <= set(host.roles) and static.server == "apache":
+            raise Refused(
+                f"inventories/{file}: hosts.{host.name} is both web and static, where"
+                f' static.server = "apache" would replace the vhost of the site',
+                'static.mode = "web" serves the files there without the role static',
+            )

@@ -77,6 +77,22 @@ def on_hosts_alone(asked: Asked, means: Means, flow: Flow) -> Outcome:
     return run_flow(asked, means, asked.load(), flow, lambda _hosts, _found: NO_RELEASE)
 
 
+def prune_static(asked: Asked, means: Means, flow: Flow) -> Outcome:
+    """Run a part that takes static files away; Refused unless all web hosts say what they need."""
+    stage = asked.load()
+
+    def choose(_hosts: Sequence[Host], found: Found) -> Goal:
+        unknown = [host.name for host in stage.role("web") if host.name not in found]
+        if unknown:
+            raise Refused(
+                f"nothing changed: {', '.join(unknown)} cannot be reached, and nobody knows which"
+                " files the pages there need",
+            )
+        return NO_RELEASE
+
+    return run_flow(asked, means, stage, flow, choose)
+
+
 def on_newest(asked: Asked, means: Means, flow: Flow, release: str = "") -> Outcome:
     """Run a part of a deploy by itself, on the newest release of the hosts or a named one."""
     stage = asked.load()
@@ -115,7 +131,7 @@ def _run_once(asked: Asked, means: Means, stage: Stage, flow: Flow, choose: Choo
     )
     if not hosts and flow.served != {HERE}:
         raise Refused("none of the selected hosts has a role that holds releases")
-    must_have_here(flow)
+    must_have_here(flow, stage.project)
     run = new_run(flow.verb, means.who)
     others = bystanders(stage, hosts) if hosts else ()
     with as_interrupts(), on_hosts(asked, means, stage, hosts, others) as fleet:

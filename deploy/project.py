@@ -76,6 +76,14 @@ class Static:
         "staticfiles",
         rules.inside_on_host,
     )
+    server: str = key(
+        '"nginx" or "apache": what serves the files on the hosts of role static.',
+        "nginx",
+        one_of("nginx", "apache"),
+    )
+    brotli: bool = key(
+        "Put a .br beside each .gz; a static host's nginx then needs its brotli module.", False
+    )
     server_name: str = key(
         "ServerName of the static host's vhost; empty: any name.", "", or_empty(rules.server_name)
     )

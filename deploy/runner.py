@@ -218,7 +218,7 @@ class _Runner:
     def _on_host(
         self, step: str, host: str, actions: Sequence[Action], halted: threading.Event
     ) -> Failure | None:
-        began, sent, error, lost = time.monotonic(), 0, "", False
+        began, sent, files, error, lost = time.monotonic(), 0, 0, "", False
         for action in actions:
             if halted.is_set():
                 error = "stopped"
@@ -230,12 +230,12 @@ class _Runner:
             except DeployError as gone:
                 error, lost = gone.what, True
                 break
-            sent += result.sent
+            sent, files = sent + result.sent, files + result.files
             if not result.ok:
                 error = last_lines(result)
                 break
         seconds = time.monotonic() - began
-        self._emit(Ended(host, step, not error, seconds, error, sent))
+        self._emit(Ended(host, step, not error, seconds, error, sent, files))
         return Failure(host, step, error, lost) if error else None
 
 

@@ -20,12 +20,12 @@ ROOT_FILES = ("prepare-host.sh", "deploy-root")
 
 
 def root_script(stage: Stage, hosts: Sequence[Host]) -> str:
-    """A shell script for root that prepares one of these hosts, which have the same roles.
+    """A shell script for root that prepares one of these hosts, which are of one kind.
 
     It carries deploy-root with it, so that `fab -H HOST setup --script | ssh root@HOST sh` is
-    enough. Raises Refused if the hosts have different roles: each is to get no more than it needs.
+    enough. Raises Refused if they are not: each is to get no more than it needs.
     """
-    kinds = {host.roles: host.name for host in hosts}
+    kinds = {(host.roles, host.project.static.server): host.name for host in hosts}
     if len(kinds) > 1:
         raise Refused(
             "the selected hosts have different roles, so each kind needs a script of its own",
@@ -41,6 +41,8 @@ def root_script(stage: Stage, hosts: Sequence[Host]) -> str:
         "--group": project.web.group,
         "--roles": roles,
     }
+    if "static" in hosts[0].roles:
+        options["--static-server"] = hosts[0].project.static.server
     lines = ["set -eu", "d=$(mktemp -d)", "trap 'rm -rf \"$d\"' EXIT"]
     for name in ROOT_FILES:
         text = (files("deploy") / "templates" / name).read_text()

@@ -8,6 +8,20 @@ from deploy.release import Layout
 
 SLOTS = ("blue", "green")
 """The two groups of web processes."""
+HASHED = r"\.[0-9a-f]{12}\.[^./]+$"
+"""What the name of a file ends with if it holds a digest of the content."""
+COMPRESSED = {
+    "css": "text/css",
+    "js": "text/javascript",
+    "mjs": "text/javascript",
+    "svg": "image/svg+xml",
+    "json": "application/json",
+    "html": "text/html",
+    "txt": "text/plain",
+    "xml": "text/xml",
+    "map": "application/json",
+}
+"""The endings beside which deploy/local/build.sh puts a compressed file, and their types."""
 
 
 def process_title(name: str, slot: str) -> str:
@@ -46,6 +60,17 @@ def apache_site(project: Project) -> str:
     )
 
 
-def nginx_site(project: Project) -> str:
-    """The vhost of a static host."""
-    return _render("nginx.conf.j2", p=project, static=project.static, site=Layout(project.root))
+def static_site(project: Project) -> str:
+    """The vhost of a static host, for the server that `static.server` names."""
+    template = {"nginx": "nginx.conf.j2", "apache": "apache-static.conf.j2"}[project.static.server]
+    return _render(
+        template,
+        p=project,
+        static=project.static,
+        site=Layout(project.root),
+        url=project.static.url.replace(".", r"\."),
+        hashed=HASHED,
+        types=COMPRESSED,
+        codings={"br": "br", "gzip": "gz"} if project.static.brotli else {"gzip": "gz"},
+        log=f"/var/log/apache2/{project.name}-static",
+    )

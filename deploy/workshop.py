@@ -10,7 +10,7 @@ from pathlib import Path
 from deploy.findings import Findings
 from deploy.source import Source
 
-COLLECTED_FORMAT = 2
+COLLECTED_FORMAT = 3
 """Counts up when what build.sh makes of collected files changes, so that old ones are made anew."""
 ONSITE = Path(__file__).parent / "onsite"
 """What runs inside the site's own Python."""
@@ -39,9 +39,11 @@ class Workshop:
         key = f"{source.requirements}-{_python_tag(sys.version_info[:2])}"
         return self.folder / "venvs" / key
 
-    def collected(self, source: Source, env: Iterable[tuple[str, str]], settings: str) -> Path:
+    def collected(
+        self, source: Source, env: Iterable[tuple[str, str]], settings: str, brotli: bool
+    ) -> Path:
         """The release's files after collectstatic."""
-        said = repr((COLLECTED_FORMAT, source.tree, sorted(env), settings))
+        said = repr((COLLECTED_FORMAT, source.tree, sorted(env), settings, brotli))
         return self.folder / "collected" / hashlib.sha256(said.encode()).hexdigest()[:16]
 
 

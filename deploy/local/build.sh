@@ -30,26 +30,37 @@ make_venv() {
   (cd "$3" && "$new/bin/python" -m pip install -q --no-input --disable-pip-version-check -r "$4")
 }
 
-# Beside each text file a .gz, which the server sends as it is; the same content makes the same bytes.
+# compress DIRECTORY [PYTHON]           Beside each text file a .gz, which the server sends as it is, and
+# with a PYTHON that has the brotli package a .br; the same content makes the same bytes.
 compress() {
   find "$1" -type f -size +1k \( -name '*.css' -o -name '*.js' -o -name '*.mjs' -o -name '*.svg' \
     -o -name '*.json' -o -name '*.html' -o -name '*.txt' -o -name '*.xml' -o -name '*.map' \) \
     ! -name staticfiles.json -exec gzip -9 -n -k -f {} +
+  if [ -n "${2-}" ]; then "$2" "$(dirname "$0")/brotli_files.py" "$1"; fi
   [ -e "$1/.hashed" ] || return 0
   # shellcheck disable=SC2016  # the inner shell expands its own words
   (cd "$1" && xargs -0 -r sh -c '
     for name; do
       printf "%s\0" "$name"
       if [ -e "$name.gz" ]; then printf "%s\0" "$name.gz"; fi
+      if [ -e "$name.br" ]; then printf "%s\0" "$name.br"; fi
     done' sh <.hashed >.hashed.new && mv .hashed.new .hashed)
 }
 
-# collect_static TARGET SOURCE PYTHON COLLECT SETTINGS STATIC_ROOT
+# The digest of each file's content, with which a host can tell what was damaged.
+write_sums() {
+  (cd "$1" && find . -type f ! -path ./.hashed ! -path ./.release-files -printf '%P\0' |
+    LC_ALL=C sort -z | xargs -0 -r sha256sum -- >"$1.sums")
+  mv "$1.sums" "$1/.sums"
+}
+
+# collect_static TARGET SOURCE PYTHON COLLECT SETTINGS STATIC_ROOT [PYTHON_WITH_BROTLI]
 # What web hosts need of it, even if others serve the rest, is put into .onweb.
 collect_static() {
   cp -al "$2" "$new"
   (cd "$new" && PYTHONDONTWRITEBYTECODE=1 "$3" "$4" "$5")
-  compress "$new/$6"
+  compress "$new/$6" "${7-}"
+  write_sums "$new/$6"
   mkdir "$new/.onweb"
   for name in staticfiles.json robots.txt favicon.ico .hashed; do
     if [ -f "$new/$6/$name" ]; then cp -l "$new/$6/$name" "$new/.onweb/$name"; fi
@@ -60,7 +71,11 @@ collect_static() {
 # these pages name. It may lack one only if names carry no digest, and that cannot be told.
 same_files() {
   list=$1/$2/.hashed
-  [ -e "$list" ] || { echo "file names carry no digest: not checked"; return 0; }
+  if [ ! -s "$list" ]; then
+    echo "warning: names of static files carry no digest (ManifestStaticFilesStorage gives them one)," \
+      "so nobody can tell whether the static hosts have what the new pages name"
+    return 0
+  fi
   digest=$(sha256sum <"$list" | cut -c1-16)
   shift 2
   for host in "$@"; do

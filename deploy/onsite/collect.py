@@ -39,6 +39,7 @@ def main(arguments: list[str]) -> int:
     os.environ["DJANGO_SETTINGS_MODULE"] = arguments[0]
     try:
         root = _root(here)
+        _check_links(here)
         for warning in _shadowed():
             sys.stderr.write(f"warning: {warning}\n")
         _collect()
@@ -80,17 +81,31 @@ def _root(here: Path) -> Path:
 
 def _shadowed() -> Iterator[str]:
     """One sentence for each file that stays behind because another one takes its place."""
+    first: dict[str, tuple[Any, str]] = {}
+    for path, storage in _sources():
+        place = str(Path(getattr(storage, "prefix", None) or "", path))
+        winner, name = first.setdefault(place, (storage, path))
+        if winner is not storage and _read(winner, name) != _read(storage, path):
+            taken, left = winner.path(name), storage.path(path)
+            yield f"{place} is there twice and differs: {taken} is used, {left} is not"
+
+
+def _sources() -> Iterator[tuple[str, Any]]:
+    """Every file that will be collected, as its path in a storage."""
     from django.apps import apps
     from django.contrib.staticfiles.finders import get_finders
 
-    first: dict[str, tuple[Any, str]] = {}
     for finder in get_finders():
-        for path, storage in finder.list(apps.get_app_config("staticfiles").ignore_patterns):
-            place = str(Path(getattr(storage, "prefix", None) or "", path))
-            winner, name = first.setdefault(place, (storage, path))
-            if winner is not storage and _read(winner, name) != _read(storage, path):
-                taken, left = winner.path(name), storage.path(path)
-                yield f"{place} is there twice and differs: {taken} is used, {left} is not"
+        yield from finder.list(apps.get_app_config("staticfiles").ignore_patterns)
+
+
+def _check_links(here: Path) -> None:
+    """Unfit if a link leads out: collecting would publish a file of this very machine."""
+    for path, storage in _sources():
+        file = Path(storage.path(path))
+        allowed = (here, Path(storage.location).resolve())
+        if not any(root in file.resolve().parents for root in allowed):
+            raise Unfit(f"{file} leads to {file.resolve()}, which is not part of the site")
 
 
 def _read(storage: Any, path: str) -> bytes:

@@ -34,7 +34,7 @@ link_shared() {
 
 # digest_files DIRECTORY RELEASE    Names what static files there are, by their names with digests.
 digest_files() {
-  if [ -e "$1/.hashed" ]; then sha256sum <"$1/.hashed" | cut -c1-16 >"$2/.files"; fi
+  if [ -s "$1/.hashed" ]; then sha256sum <"$1/.hashed" | cut -c1-16 >"$2/.files"; fi
 }
 
 # seal ROOT ID STATIC_ROOT JSON The last act of preparing: release.json says it is complete.

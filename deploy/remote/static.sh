@@ -7,10 +7,41 @@ seal_static() {
   local release=$1/releases/$2
   if [ -e "$release/.hashed" ]; then
     (cd "$release" && xargs -0 -r cp -l -n --parents -t "$1/pool" -- <.hashed) || return 74
+    mend_pool "$1/pool" "$release" || return 74
   fi
   digest_files "$release" "$release" || return 74
   printf '%s\n' "$2" >"$release/.release" || return 74
   printf '%s\n' "$3" | replace_file "$release/release.json"
+}
+
+# mend_pool POOL RELEASE        What was damaged in the pool is replaced, each file by one rename.
+mend_pool() {
+  local name
+  while IFS= read -r -d '' name; do
+    if [ "$1/$name" -ef "$2/$name" ] || cmp -s -- "$1/$name" "$2/$name"; then continue; fi
+    ln -f -- "$2/$name" "$1/.mended" && mv -fT -- "$1/.mended" "$1/$name" || return
+  done <"$2/.hashed"
+}
+
+# check_files STATIC ID         Whether release ID is whole, and what its pages name is served as it was
+# made, from the release itself or, if another one is live, from the pool.
+check_files() {
+  local release=$1/releases/$2 bad name
+  [ -e "$release/.sums" ] || say_and_fail 65 "static release $2 is not here" || return
+  bad=$(
+    cd "$release" && sha256sum --check --quiet .sums 2>/dev/null
+    if [ -s .hashed ]; then
+      cd "$1/pool" && sha256sum --check --quiet --ignore-missing "$release/.sums" 2>/dev/null
+      while IFS= read -r -d '' name; do
+        if [ ! -e "$name" ] && [ ! -e "$1/current/$name" ]; then echo "$name: is not served"; fi
+      done <"$release/.hashed"
+    fi
+  )
+  if [ -z "$bad" ]; then echo "$(wc -l <"$release/.sums") files of $2 are there, and as they were made"; return; fi
+  echo "$(printf '%s\n' "$bad" | wc -l) faults in static release $2, the first of them:"
+  printf '%s\n' "$bad" | head -n 10
+  echo "fab -R static deploy-static --revision ${2#*-} sends them again"
+  return 65
 }
 
 # ask_static PORT HOST_HEADER ID

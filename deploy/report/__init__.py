@@ -22,6 +22,11 @@ class Said:
     step: str
     line: str
 
+    @property
+    def warning(self) -> str:
+        """What everybody should read, not only those who open the log; else empty."""
+        return f"{self.host}: {self.line}" if self.line.startswith("warning: ") else ""
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -33,6 +38,7 @@ class Ended:
     seconds: float
     error: str = ""
     sent: int = 0
+    files: int = 0
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import json
 import threading
 from typing import TextIO
 
-from deploy.report import Began, Ended, Event, Fact, Note
+from deploy.report import Began, Ended, Event, Fact, Note, Said
 
 
 class JsonEvents:
@@ -26,11 +26,13 @@ def _said(event: Event) -> dict[str, object]:
     match event:
         case Began(step, _, hosts, undoing):
             return {"event": "begin", "step": step, "hosts": list(hosts), "undo": undoing}
-        case Ended(host, step, ok, seconds, error, sent):
+        case Said() if event.warning:
+            return {"event": "note", "text": event.warning}
+        case Ended(host, step, ok, seconds, error, sent, files):
             said: dict[str, object] = {"event": "step", "host": host, "step": step, "ok": ok}
             said["seconds"] = round(seconds, 3)
             if sent:
-                said["sent"] = sent
+                said |= {"sent": sent, "files": files}
             return said if ok else {**said, "error": error}
         case Note(text):
             return {"event": "note", "text": text}

@@ -41,6 +41,8 @@ class Screen:
                     self._begin(step, says, hosts, undoing)
                 case Said(host, _, line):
                     self._row(host).line = line.strip()
+                    if event.warning:
+                        self._console.print(Text(event.warning, style="yellow"))
                 case Ended():
                     self._end(event)
                 case Note(text):

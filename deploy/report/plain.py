@@ -4,7 +4,7 @@ import sys
 import threading
 from typing import TextIO
 
-from deploy.report import Began, Ended, Event, Note, Table
+from deploy.report import Began, Ended, Event, Note, Said, Table
 from deploy.report.tables import table_lines
 
 
@@ -28,12 +28,14 @@ def sentence(event: Event) -> str:
     match event:
         case Began(step, says, hosts, undoing):
             return f"{'<-' if undoing else '->'} {step}: {says} ({', '.join(hosts)})"
-        case Ended(host, step, ok, seconds, error, sent):
+        case Ended(host, step, ok, seconds, error, sent, _):
             sent_text = f", {size(sent)} sent" if sent else ""
             if ok:
                 return f"   {host}: {step} {seconds:.1f} s{sent_text}"
             indented = error.replace("\n", "\n      ")
             return f"   {host}: {step} FAILED after {seconds:.1f} s\n      {indented}"
+        case Said():
+            return f"   {event.warning}" if event.warning else ""
         case Note(text):
             return text
         case Table():

@@ -1,6 +1,7 @@
 """An upload as an rsync command line, and its run over a wire."""
 
 import os
+import re
 import time
 from collections.abc import Callable
 
@@ -28,7 +29,11 @@ _OPTIONS = (
     "--no-specials",
     "--chmod=D755,Fu=rwX,Fgo=rX,Fug-s",
     "--protect-args",
+    "--stats",
+    "--no-human-readable",
 )
+_STATS = re.compile(r"(?:\A|\n)\nNumber of files: .*", re.DOTALL)
+_TRANSFERRED = re.compile(r"^Number of regular files transferred: (\d+)$", re.MULTILINE)
 
 
 def arguments(upload: Upload, remote_shell: str, destination: str) -> list[str]:
@@ -67,7 +72,7 @@ class Sending:
     def finish(self, on_line: OnLine, check: Callable[[], None]) -> Result:
         """Wait for its end. Silence in both directions for `quiet_limit` seconds ends it."""
         began = time.monotonic()
-        output = Output(on_line)
+        output = Output(_without_stats(on_line))
         told = began
 
         def sign() -> float:
@@ -87,11 +92,27 @@ class Sending:
         if code and self._wire.code == NOT_FOUND:
             output.say(f"rsync is not installed on {self._host}: apt-get install rsync")
             code = NOT_FOUND
-        return Result(code, output.end(), time.monotonic() - began, self._wire.sent)
+        said = output.end()
+        found = _TRANSFERRED.search(said)
+        files = int(found[1]) if found else 0
+        return Result(code, _STATS.sub("", said), time.monotonic() - began, self._wire.sent, files)
 
     def stop(self) -> None:
         """End it on both sides, from any thread."""
         self._program.stop()
+
+
+def _without_stats(on_line: OnLine) -> OnLine:
+    """Shows lines up to rsync's numbers, which are for us."""
+    ended = False
+
+    def show(line: str) -> None:
+        nonlocal ended
+        ended = ended or line.startswith("Number of files: ")
+        if line and not ended:
+            on_line(line)
+
+    return show
 
 
 def _literal(path: str) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from pathlib import Path
 
 from deploy.command import Action, Command
 from deploy.findings import Findings
@@ -76,6 +77,13 @@ class Target:
         """The revision that is being released. Only steps of a deploy may ask."""
         assert self.source is not None  # noqa: S101 - as above
         return self.source
+
+    @property
+    def collected(self) -> Path:
+        """Where this machine has the revision with its static files collected."""
+        static = self.project.static
+        how = (static.env, self.project.settings, static.brotli)
+        return self.workshop.collected(self.made_from, *how)
 
 
 Build = Callable[[Target], Iterable[Action]]

@@ -81,7 +81,7 @@ def collect(t: Target) -> Iterator[Action]:
     source, project = t.made_from, t.project
     if project.static.mode != "server":
         return
-    made = t.workshop.collected(source, project.static.env, project.settings)
+    made = t.collected
     if made.exists():
         return
     code, venv = t.workshop.export(source), t.workshop.venv(source)
@@ -95,6 +95,7 @@ def collect(t: Target) -> Iterator[Action]:
         ONSITE / "collect.py",
         project.settings,
         project.static.root,
+        *([sys.executable] if project.static.brotli else ()),
         env=project.static.env,
     )
 
@@ -110,5 +111,4 @@ def check_files(t: Target) -> Iterator[Action]:
         if "static" in host.roles
     ]
     if digests:
-        made = t.workshop.collected(t.made_from, t.project.static.env, t.project.settings)
-        yield _build("same_files", made, t.project.static.root, *digests)
+        yield _build("same_files", t.collected, t.project.static.root, *digests)

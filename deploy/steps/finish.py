@@ -30,6 +30,17 @@ def prune(t: Target) -> Iterator[Action]:
                 yield from _unused_venvs(t, tree, release, gone)
 
 
+@step("static.prune", roles=("static",))
+def prune_static(t: Target) -> Iterator[Action]:
+    """take away static releases that nothing can go back to, and files that none of them names"""
+    tree = t.found.static
+    needed = {tree.current, tree.previous, *_named_by_pages(t, tree)}
+    gone = expired(tree.complete, tree.partial, t.project.keep, needed)
+    if gone:
+        yield word("remove_releases", t.layout.static, *gone, quiet_limit=300.0)
+    yield word("prune_pool", t.layout.static, quiet_limit=300.0)
+
+
 def _gone(t: Target, tree: Tree, release: Release) -> tuple[str, ...]:
     needed = {release.id, tree.current, tree.previous, *t.found.slots.values()}
     if tree is t.found.static:

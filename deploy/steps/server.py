@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from deploy.command import Action
 from deploy.steps import Target, step, word
-from deploy.webserver import apache_site, nginx_site
+from deploy.webserver import apache_site, static_site
 
 
 def _configure(t: Target, server: str, text: str) -> Iterator[Action]:
@@ -21,6 +21,6 @@ def apache(t: Target) -> Iterator[Action]:
 
 
 @step("static.configure", roles=("static",), needs=("sudo",))
-def nginx(t: Target) -> Iterator[Action]:
+def static_server(t: Target) -> Iterator[Action]:
     """write the static server's vhost, if it changed, and test it"""
-    yield from _configure(t, "nginx", nginx_site(t.project))
+    yield from _configure(t, t.project.static.server, static_site(t.project))

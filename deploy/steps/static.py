@@ -19,20 +19,55 @@ def collect_on_web(t: Target) -> Iterator[Action]:
             (*run, "collectstatic", "--noinput", "--verbosity", "0"), cwd=release, quiet_limit=300.0
         )
         return
-    collected = t.workshop.collected(t.made_from, t.project.static.env, t.project.settings)
-    yield Upload(collected / ".onweb", f"{release}/{t.project.static.root}")
+    yield Upload(t.collected / ".onweb", f"{release}/{t.project.static.root}")
 
 
 @step("static.sync", roles=("static",), needs=("rsync",))
 def sync(t: Target) -> Iterator[Action]:
     """send the static files that changed, next to those that are live"""
-    collected = t.workshop.collected(t.made_from, t.project.static.env, t.project.settings)
     newest_first = sorted(t.found.static.complete, reverse=True)
     known = dict.fromkeys([t.found.static.current, *newest_first[:1]])
     like = tuple(t.layout.static_release(name) for name in known if name)
-    yield Upload(collected / t.project.static.root, t.layout.static_release(t.files.id), like=like)
+    release = t.layout.static_release(t.files.id)
+    yield Upload(t.collected / t.project.static.root, release, like=like)
     facts = {"id": t.files.id, "revision": t.files.revision}
     yield word("seal_static", t.layout.static, t.files.id, json.dumps(facts))
+
+
+@step("static.check", roles=("static",))
+def check(t: Target) -> Iterator[Action]:
+    """see that the live files, and those that live pages name, are there and undamaged"""
+    tree = t.found.static
+    if tree.current is None:
+        yield word("say_and_fail", "65", "no static release is live: fab -R static deploy-static")
+        return
+    wanted = {tree.current: None}
+    pages = _live_pages(t)
+    if not pages:
+        said = "no web host says what its pages name: looked at the live static release alone"
+        yield word("echo", f"warning: {said}")
+    for digest, release in pages.items():
+        there = [name for name in sorted(tree.complete) if tree.files.get(name) == digest]
+        if not there:
+            yield word(
+                "say_and_fail",
+                "65",
+                f"the static files of {release}, which is live on the web hosts, are not here:"
+                f" fab -R static deploy-static --revision {release[7:]}",
+            )
+        wanted |= dict.fromkeys(there[-1:])
+    for name in wanted:
+        yield word("check_files", t.layout.static, name, quiet_limit=300.0)
+
+
+def _live_pages(t: Target) -> dict[str, str]:
+    """For each set of files that live pages name: a web release that names them."""
+    trees = [found.web for _, found in (*t.fleet, *t.witnesses)]
+    return {
+        tree.files[tree.current]: tree.current
+        for tree in trees
+        if tree.current is not None and tree.current in tree.files
+    }
 
 
 def _back(t: Target) -> Iterator[Action]:

@@ -28,7 +28,13 @@ def namespace(
     )
     groups = {
         "code": (steps.code_push, steps.code_install),
-        "static": (steps.static_collect, steps.static_sync, steps.static_configure),
+        "static": (
+            steps.static_collect,
+            steps.static_sync,
+            steps.static_configure,
+            steps.static_check,
+            steps.static_prune,
+        ),
         "db": (steps.db_migrate,),
         "env": (site.env_push, site.env_show),
         "apache": (steps.apache_configure, steps.apache_reload, steps.apache_check),

@@ -3,11 +3,13 @@
 from deploy import main
 from deploy.flow import (
     CHECK,
+    CHECK_STATIC,
     COLLECT,
     CONFIGURE,
     CONFIGURE_STATIC,
     INSTALL,
     MIGRATE,
+    PRUNE_STATIC,
     PUSH,
     RELOAD,
     SYNC,
@@ -46,6 +48,20 @@ def static_sync(c: FleetContext, revision: str = "") -> Outcome:
     """Send the static files as a new static release, without switching to it."""
     with means(c.asked, "static.sync") as world:
         return main.deploy(c.asked, world, revision, SYNC)
+
+
+@fleet_task(name="check")
+def static_check(c: FleetContext) -> Outcome:
+    """See that each static host has every file that live pages name, with the right content."""
+    with means(c.asked, "static.check") as world:
+        return main.on_hosts_alone(c.asked, world, CHECK_STATIC)
+
+
+@fleet_task(name="prune")
+def static_prune(c: FleetContext) -> Outcome:
+    """Take away static releases, and files, that no release that is kept can need."""
+    with means(c.asked, "static.prune") as world:
+        return main.prune_static(c.asked, world, PRUNE_STATIC)
 
 
 @fleet_task(name="configure")

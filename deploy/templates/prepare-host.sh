@@ -3,10 +3,12 @@
 #
 #   sh prepare-host.sh --name NAME --user USER --roles web,static,db
 #                      [--root /srv/www/NAME] [--group www-data] [--restart-only]
+#                      [--static-server nginx|apache]
 #
 # It makes the site's directories, which belong to the deploy USER; installs deploy-root, which
 # lies beside this file, as /usr/local/sbin/deploy-root; and lets USER run exactly its lines for
-# this site, by /etc/sudoers.d/deploy-NAME. It enables the Apache modules that the site needs.
+# this site, by /etc/sudoers.d/deploy-NAME. It enables the Apache modules that the site needs;
+# where Apache only serves static files, mod_wsgi is not among them.
 # Other sites, and the distribution's default ones, stay as they are.
 #
 # The right to change the web server's configuration amounts to root on this host. With
@@ -23,7 +25,7 @@ refuse() {
   exit 64
 }
 
-name='' root='' user='' group=www-data roles='' restart_only=no
+name='' root='' user='' group=www-data roles='' static_server=nginx restart_only=no
 while [ $# -gt 0 ]; do
   if [ "$1" = --restart-only ]; then
     restart_only=yes
@@ -37,6 +39,7 @@ while [ $# -gt 0 ]; do
     --user) user=$2 ;;
     --group) group=$2 ;;
     --roles) roles=$2 ;;
+    --static-server) static_server=$2 ;;
     *) refuse "unknown option $1" ;;
   esac
   shift 2
@@ -45,6 +48,8 @@ root=${root:-/srv/www/$name}
 here=$(cd "$(dirname "$0")" && pwd)
 
 has_role() { case ",$roles," in *",$1,"*) true ;; *) false ;; esac }
+
+serves_static() { has_role static && [ "$static_server" = "$1" ]; }
 
 # In shell patterns, a bracket of letters must not depend on the language of whoever runs this.
 LC_ALL=C
@@ -57,6 +62,10 @@ case "$root" in /*/*) ;; *) refuse "--root: an absolute path, at least two level
 for role in $(echo "$roles" | tr , ' '); do
   case "$role" in web | static | db | lb | cache | media) ;; *) refuse "--roles: unknown role '$role'" ;; esac
 done
+case "$static_server" in nginx | apache) ;; *) refuse "--static-server: nginx or apache" ;; esac
+if has_role web && serves_static apache; then
+  refuse "a host is either a web host or an Apache for static files"
+fi
 [ "$(id -u)" = 0 ] || refuse "must run as root"
 [ "$user" != root ] || refuse "--user: the deploy user must not be root"
 id "$user" >/dev/null 2>&1 || refuse "there is no user $user here; make it with: useradd -m $user"
@@ -119,10 +128,12 @@ sudo_lines() {
   if has_role web; then
     echo "$user ALL=(root) NOPASSWD: $program restart-slot $name blue"
     echo "$user ALL=(root) NOPASSWD: $program restart-slot $name green"
-    [ "$restart_only" = yes ] || echo "$user ALL=(root) NOPASSWD: $program apache $name"
   fi
-  if has_role static && [ "$restart_only" = no ]; then
-    echo "$user ALL=(root) NOPASSWD: $program nginx $name"
+  if [ "$restart_only" = no ]; then
+    if has_role web || serves_static apache; then
+      echo "$user ALL=(root) NOPASSWD: $program apache $name"
+    fi
+    if serves_static nginx; then echo "$user ALL=(root) NOPASSWD: $program nginx $name"; fi
   fi
 }
 
@@ -133,6 +144,14 @@ install_sudoers() {
   chmod 0440 "$new"
   visudo -cqf "$new" || { rm -f "$new"; refuse "visudo does not accept the rule for $user"; }
   mv -f "$new" "/etc/sudoers.d/deploy-$name"
+}
+
+enable_static_modules() {
+  command -v apachectl >/dev/null || refuse "Apache is not installed: apt-get install apache2"
+  command -v a2enmod >/dev/null || return 0
+  before=$(ls /etc/apache2/mods-enabled)
+  a2enmod -q rewrite headers mime authz_host >/dev/null
+  [ "$before" = "$(ls /etc/apache2/mods-enabled)" ] || reload_apache
 }
 
 enable_modules() {
@@ -163,4 +182,5 @@ else
   rm -f "/etc/sudoers.d/deploy-$name" # what the host was for before
 fi
 if has_role web; then enable_modules; fi
+if serves_static apache; then enable_static_modules; fi
 echo "prepared $root for $name ($roles)"

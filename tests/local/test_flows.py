@@ -28,7 +28,7 @@ from deploy.steps.activate import activate
 from deploy.steps.build import collect, wheels
 from deploy.steps.code import entry, install, push, seal
 from deploy.steps.db import migrate
-from deploy.steps.server import apache, nginx
+from deploy.steps.server import apache, static_server
 from deploy.steps.slots import ask_again, warm
 from deploy.steps.static import collect_on_web, switch, sync
 from deploy.workshop import Workshop
@@ -56,7 +56,17 @@ def switch_only(t: Target) -> Iterator[Action]:
     yield word("switch", t.layout.root, t.code.id)
 
 
-NEEDS_A_SERVER = (wheels, collect, install, entry, collect_on_web, sync, nginx, apache, warm)
+NEEDS_A_SERVER = (
+    wheels,
+    collect,
+    install,
+    entry,
+    collect_on_web,
+    sync,
+    static_server,
+    apache,
+    warm,
+)
 FLOW = DEPLOY.without(*NEEDS_A_SERVER, switch, migrate, ask_again)
 FLOW = FLOW.replace(seal, seal_without_packages).replace(activate, switch_only)
 BACK = ROLLBACK.without(warm, switch).replace(activate, switch_only)

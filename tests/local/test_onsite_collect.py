@@ -6,9 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import brotli
 import pytest
 
 COLLECT = Path(__file__).parents[2] / "deploy" / "onsite" / "collect.py"
+BUILD = Path(__file__).parents[2] / "deploy" / "local" / "build.sh"
 SETTINGS = """
 from pathlib import Path
 SECRET_KEY = "any"
@@ -155,3 +157,67 @@ def test_a_file_in_the_place_of_a_different_one_is_a_warning(site: Path) -> None
 def test_the_same_file_in_two_places_is_not_worth_a_word(site: Path) -> None:
     write(site, {"assets/pages/dot.svg": "<svg/>"})
     assert collect(site).stderr == ""
+
+
+@pytest.mark.parametrize("target", ["/etc/passwd", "../../outside.txt", "/gone"])
+def test_a_link_that_leads_out_of_the_site_is_refused(site: Path, target: str) -> None:
+    inside = site / "inside"
+    write(inside, FILES)
+    (site / "outside.txt").write_text("private")
+    (inside / "assets" / "link.txt").symlink_to(target)
+    line = refusal(inside)
+    assert f"{inside}/assets/link.txt leads to " in line
+    assert "which is not part of the site" in line
+    assert not (inside / "staticfiles").exists()
+
+
+def test_a_folder_that_leads_out_of_the_site_is_refused(site: Path) -> None:
+    (site / "assets" / "etc").symlink_to("/usr/share/doc/bash")
+    assert "which is not part of the site" in refusal(site)
+
+
+def test_a_link_inside_the_site_is_collected_as_the_file_that_it_is(site: Path) -> None:
+    (site / "assets" / "same.txt").symlink_to("robots.txt")
+    assert collect(site).returncode == 0
+    assert not (site / "staticfiles" / "same.txt").is_symlink()
+
+
+ODD = ("a b.css", 'it\'s "q".js', "new\nline.svg", "żółw.css", "-rf.txt", "$(id).js")
+
+
+def test_names_of_every_kind_are_collected_and_compressed(site: Path) -> None:
+    for name in ODD:
+        write(site, {f"assets/odd/{name}": "/* text */\n" * 200})
+    made = site.parent / f"{site.name}-made"
+    argv = ["sh", str(BUILD), "collect_static", str(made), str(site), sys.executable, str(COLLECT)]
+    more = ["pages.settings", "staticfiles", sys.executable]
+    done = subprocess.run([*argv, *more], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    root = made / "staticfiles"
+    hashed = listed(root / ".hashed")
+    for name in ODD:
+        stem, _, ending = name.replace("\n", "").rpartition(".")  # Django's digest goes there so
+        [plain] = [one for one in hashed if one.startswith(f"odd/{stem}.") and one.endswith(ending)]
+        for path in (f"odd/{name}", plain, f"{plain}.gz", f"{plain}.br"):
+            assert (root / path).is_file()
+        assert {f"{plain}.gz", f"{plain}.br"} <= set(hashed)
+        assert brotli.decompress((root / f"{plain}.br").read_bytes()) == (root / plain).read_bytes()
+    sums = subprocess.run(["sha256sum", "-c", "--quiet", ".sums"], cwd=root, capture_output=True)
+    assert (sums.returncode, sums.stdout) == (0, b"")
+
+
+def test_what_cannot_be_collected_leaves_nothing_behind(site: Path) -> None:
+    write(site, {"pages/settings.py": SETTINGS.replace('STATIC_ROOT = BASE / "staticfiles"', "")})
+    made = site.parent / "cache" / "made"
+    argv = ["sh", str(BUILD), "collect_static", str(made), str(site), sys.executable, str(COLLECT)]
+    done = subprocess.run(
+        [*argv, "pages.settings", "staticfiles"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    assert done.stderr == "STATIC_ROOT is not set in pages.settings: nowhere to collect to\n"
+    assert list(made.parent.iterdir()) == []
+
+
+def test_a_backslash_which_django_takes_for_a_folder_is_one_clear_line(site: Path) -> None:
+    write(site, {"assets/back\\slash.txt": ""})
+    assert "which is not there" in refusal(site)

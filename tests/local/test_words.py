@@ -188,6 +188,58 @@ def test_hashed_files_stay_reachable_until_no_kept_release_names_them(
     assert (static / "pool/a b/é.222222222222.css").read_text() == "a b/é.222222222222.css"
 
 
+def static_release(root: Path, name: str, **files: str) -> Path:
+    """A static release as the toolkit makes it; names that hold digits count as hashed."""
+    made = root / "static" / "releases" / name
+    made.mkdir(parents=True)
+    for path, text in files.items():
+        (made / path).write_text(text)
+    hashed = [path for path in files if any(letter.isdigit() for letter in path)]
+    (made / ".hashed").write_bytes(b"".join(os.fsencode(path) + b"\0" for path in hashed))
+    sums = ["sha256sum", "--", *files]
+    (made / ".sums").write_bytes(subprocess.run(sums, cwd=made, capture_output=True).stdout)
+    return made
+
+
+def test_every_file_that_pages_name_is_looked_at(link: LocalLink, root: Path) -> None:
+    static, odd = str(root / "static"), "it's 1\nné.css"
+    made = static_release(root, A, **{"site.css": "b{}", "site.1.css": "b{}", odd: "i{}"})
+    assert do(link, "seal_static", static, A, "{}").ok
+    assert do(link, "switch", static, A).ok
+    done = do(link, "check_files", static, A)
+    assert (done.exit_code, done.output) == (
+        0,
+        f"3 files of {A} are there, and as they were made\n",
+    )
+    (root / "static" / "pool" / odd).unlink()
+    assert do(link, "check_files", static, A).ok, "current serves it"
+    (made / odd).unlink()
+    (made / "site.1.css").write_text("b{color:red}")
+    done = do(link, "check_files", static, A)
+    assert done.exit_code == 65
+    assert f"faults in static release {A}" in done.output
+    assert "site.1.css: FAILED" in done.output
+    assert "is not served" in done.output
+    assert "fab -R static deploy-static --revision aaaaaaa" in done.output
+
+
+def test_a_release_of_the_same_files_mends_what_was_damaged(link: LocalLink, root: Path) -> None:
+    static = str(root / "static")
+    static_release(root, A, **{"site.1.css": "b{}"})
+    assert do(link, "seal_static", static, A, "{}").ok
+    (root / "static/pool/site.1.css").write_text("damaged, and in the release too")
+    static_release(root, B, **{"site.1.css": "b{}"})
+    assert do(link, "seal_static", static, B, "{}").ok
+    assert (root / "static/pool/site.1.css").read_text() == "b{}"
+    assert do(link, "check_files", static, B).ok
+
+
+def test_names_without_digests_make_no_set_of_files(link: LocalLink, root: Path) -> None:
+    made = static_release(root, A, **{"site.css": "b{}"})
+    assert do(link, "seal_static", str(root / "static"), A, "{}").ok
+    assert not (made / ".files").exists()
+
+
 def test_a_secret_environment_that_is_there_is_never_replaced(link: LocalLink, root: Path) -> None:
     group = subprocess.run(["id", "-gn"], capture_output=True, text=True, check=True).stdout.strip()
     assert do(link, "make_env", str(root), group, stdin="SECRET_KEY=one\n").ok

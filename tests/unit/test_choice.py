@@ -1,5 +1,6 @@
 """Which hosts take part, and where a rollback goes."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -121,3 +122,36 @@ def test_going_forward_again_takes_the_static_files_along() -> None:
     files = Tree(current=A, complete=every, history=(A,), committed=(A, B, C))
     found = {"web1": web(A, complete=(A, B, C)), "static1": Findings(static=files)}
     assert names(rollback_target([WEB1, STATIC], found, C)) == (C, C)
+
+
+def with_files(found: Findings, **digests: str) -> Findings:
+    """What a host says whose releases have these sets of files, by the letter of the release."""
+    sets = {{"a": A, "b": B, "c": C}[letter]: digest for letter, digest in digests.items()}
+    if found.static.complete:
+        return replace(found, static=replace(found.static, files=sets))
+    return replace(found, web=replace(found.web, files=sets))
+
+
+def test_pages_whose_static_files_are_gone_are_not_gone_back_to() -> None:
+    found = {
+        "web1": with_files(web(A, B), a="old", b="new"),
+        "static1": with_files(static(A, B), a="other", b="new"),
+    }
+    for hosts in ([WEB1], [WEB1, STATIC]):
+        with pytest.raises(Refused, match=f"static1 no longer has the static files of {A}") as no:
+            rollback_target(hosts, found, "")
+        assert no.value.hint == f"fab -R static deploy-static --revision {A[7:]}"
+    found["static1"] = with_files(static(A, B), a="old", b="new")
+    assert names(rollback_target([WEB1], found, "")) == (A, None)
+
+
+def test_a_static_host_that_was_emptied_is_no_excuse() -> None:
+    emptied = Findings(static=Tree(history=(A, B), committed=(A, B)))
+    found = {"web1": with_files(web(A, B), a="old", b="new"), "static1": emptied}
+    with pytest.raises(Refused, match="static1 no longer has the static files"):
+        rollback_target([WEB1], found, "")
+
+
+def test_pages_that_name_no_files_by_digest_go_back_all_the_same() -> None:
+    found = {"web1": web(A, B), "static1": static(A, B)}
+    assert names(rollback_target([WEB1], found, "")) == (A, None)

@@ -10,7 +10,7 @@ from deploy.fitness import must_be_fit, must_have_here
 from deploy.flow import DEPLOY, ROLLBACK
 from deploy.host import Host
 from deploy.journal import Change, Entry, Run
-from deploy.project import Project
+from deploy.project import Project, Static
 
 PROJECT = Project(name="shop", root="/srv/www/shop")
 WEB = Host("web1", "web1", ("web",), project=PROJECT)
@@ -94,9 +94,19 @@ def test_a_frozen_host_says_by_whom_and_why() -> None:
 
 def test_a_machine_without_rsync_is_refused_before_any_host_is_asked() -> None:
     with pytest.raises(Refused, match="rsync is not installed on this machine") as refused:
-        must_have_here(DEPLOY, lambda _: None)
+        must_have_here(DEPLOY, Project(), lambda _: None)
     assert refused.value.hint == "apt-get install rsync"
 
 
 def test_going_back_sends_nothing_and_so_needs_no_rsync_here() -> None:
-    must_have_here(ROLLBACK, lambda _: None)
+    must_have_here(ROLLBACK, Project(), lambda _: None)
+
+
+def test_brotli_without_its_package_is_refused_where_files_are_collected() -> None:
+    asks = Project(static=Static(mode="server", brotli=True))
+    with pytest.raises(Refused, match="no brotli package") as refused:
+        must_have_here(DEPLOY, asks, str, lambda _: None)
+    assert "django-fabric-deploy[brotli]" in refused.value.hint
+    must_have_here(DEPLOY, asks, str, str)
+    must_have_here(ROLLBACK, asks, str, lambda _: None)
+    must_have_here(DEPLOY, Project(static=Static(brotli=True)), str, lambda _: None)

@@ -337,3 +337,13 @@ def test_without_a_project_the_nearest_fabfile_is_the_top(tmp_path: Path) -> Non
 def test_nowhere_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="no project to deploy"):
         find_top(tmp_path)
+
+
+def test_a_web_host_cannot_be_an_apache_for_static_files_too(project: Write) -> None:
+    host = '[hosts.web1]\nroles = ["web", "static"]\nstatic.server = "{}"\n'
+    said = refusal(project(host.format("apache")))
+    assert "hosts.web1 is both web and static" in said
+    assert load_stage(project(host.format("nginx")), "live", environ={}).hosts[0].roles == (
+        "web",
+        "static",
+    )

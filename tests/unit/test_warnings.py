@@ -1,0 +1,40 @@
+"""Warnings of a step that goes well: everybody sees them, not only those who open the log."""
+
+import io
+import json
+
+from rich.console import Console
+
+from deploy.report import Said
+from deploy.report.jsonevents import JsonEvents
+from deploy.report.live import Screen
+from deploy.report.plain import Plain
+
+WARNING = Said("here", "static.check", "warning: names carry no digest")
+CHATTER = Said("here", "static.check", "1500 files")
+
+
+def test_a_warning_is_a_line_and_chatter_is_not() -> None:
+    out = io.StringIO()
+    for event in (CHATTER, WARNING):
+        Plain(out)(event)
+    assert out.getvalue() == "   here: warning: names carry no digest\n"
+
+
+def test_scripts_get_it_as_a_note() -> None:
+    out = io.StringIO()
+    for event in (CHATTER, WARNING):
+        JsonEvents(out)(event)
+    assert json.loads(out.getvalue()) == {
+        "event": "note",
+        "text": "here: warning: names carry no digest",
+    }
+
+
+def test_on_a_terminal_it_stays_above_the_live_lines() -> None:
+    out = io.StringIO()
+    screen = Screen(Console(file=out, force_terminal=True, width=80))
+    for event in (CHATTER, WARNING):
+        screen(event)
+    screen.close()
+    assert "here: warning: names carry no digest" in out.getvalue()
