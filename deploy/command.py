@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 QUIET_LIMIT = 60.0
@@ -41,6 +41,10 @@ class Command:
         line = " ".join(parts)
         return f"cd {shlex.quote(self.cwd)} && {line}" if self.cwd else line
 
+    def shown(self) -> str:
+        """The line for people: the values of `env` are left out, as they may be secrets."""
+        return replace(self, env=tuple((name, "...") for name, _ in self.env)).shell()
+
 
 @dataclass(frozen=True)
 class Upload:
@@ -65,6 +69,10 @@ class Upload:
         return (
             f"rsync --checksum{links} {shlex.quote(str(self.source))}/ {shlex.quote(self.target)}/"
         )
+
+    def shown(self) -> str:
+        """The same."""
+        return self.shell()
 
 
 Action = Command | Upload

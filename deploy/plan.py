@@ -53,7 +53,7 @@ class Plan:
             yield f"{part.step.name}: {part.step.says}"
             for work in part.work:
                 for action in work.actions:
-                    yield f"  {work.host.name}$ {action.shell()}"
+                    yield f"  {work.host.name}$ {action.shown()}"
 
 
 PHASE_SAYS = {
