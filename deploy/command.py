@@ -83,7 +83,8 @@ OnLine = Callable[[str], None]
 class Result:
     """How an action ended. `output` is what it said, standard error included, at most 1 MiB.
 
-    `sent` counts the bytes of file content and protocol that an `Upload` put on the wire.
+    `sent` counts the bytes of file content and protocol that an `Upload` put on the wire, or that
+    a command on this machine has sent elsewhere, as its last line says: `... 4711 bytes sent`.
     """
 
     exit_code: int
