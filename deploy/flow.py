@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from deploy.errors import Refused
 from deploy.steps import HERE, Step
 from deploy.steps.activate import activate, change_slot, check
+from deploy.steps.bucket import check_sent, invalidate, send
 from deploy.steps.build import check_files, collect, export, wheels
 from deploy.steps.code import entry, install, push, seal
 from deploy.steps.db import migrate, migrate_now
@@ -80,6 +81,9 @@ DEPLOY = Flow(
         collect_on_web,
         seal,
         sync,
+        send,
+        check_sent,
+        invalidate,
         nginx,
         apache,
         warm,
@@ -98,7 +102,20 @@ DEPLOY = Flow(
 
 DEPLOY_STATIC = Flow(
     "deploy-static",
-    (export, collect, sync, nginx, begin, switch, decide, commit, prune),
+    (
+        export,
+        collect,
+        sync,
+        send,
+        check_sent,
+        invalidate,
+        nginx,
+        begin,
+        switch,
+        decide,
+        commit,
+        prune,
+    ),
     roles=("static",),
 )
 
@@ -112,7 +129,7 @@ INSTALL = Flow(
     roles=("web",),
 )
 COLLECT = Flow("static.collect", (export, collect), roles=("static",))
-SYNC = Flow("static.sync", (export, collect, sync), roles=("static",))
+SYNC = Flow("static.sync", (export, collect, sync, send, check_sent, invalidate), roles=("static",))
 CONFIGURE_STATIC = Flow("static.configure", (nginx,), roles=("static",))
 MIGRATE = Flow("db.migrate", (entry, migrate_now), roles=("db",))
 CONFIGURE = Flow("apache.configure", (entry, apache), roles=("web",))

@@ -79,14 +79,14 @@ def _platforms(found: Findings) -> Iterator[str]:
 def collect(t: Target) -> Iterator[Action]:
     """gather the static files, as production settings say"""
     source, project = t.made_from, t.project
-    if project.static.mode != "server":
+    if project.static.mode == "web":
         return
-    made = t.workshop.collected(source, project.static.env, project.settings)
+    made, venv = t.workshop.collected(source, project), t.workshop.venv(source)
+    code, sends = t.workshop.export(source), project.static.mode == "storage"
+    if not venv.exists() and (sends or not made.exists()):
+        yield _build("make_venv", venv, sys.executable, code, project.requirements)
     if made.exists():
         return
-    code, venv = t.workshop.export(source), t.workshop.venv(source)
-    if not venv.exists():
-        yield _build("make_venv", venv, sys.executable, code, project.requirements)
     yield _build(
         "collect_static",
         made,
@@ -95,6 +95,7 @@ def collect(t: Target) -> Iterator[Action]:
         ONSITE / "collect.py",
         project.settings,
         project.static.root,
+        *(("storage",) if sends else ()),
         env=project.static.env,
     )
 
@@ -110,5 +111,5 @@ def check_files(t: Target) -> Iterator[Action]:
         if "static" in host.roles
     ]
     if digests:
-        made = t.workshop.collected(t.made_from, t.project.static.env, t.project.settings)
+        made = t.workshop.collected(t.made_from, t.project)
         yield _build("same_files", made, t.project.static.root, *digests)

@@ -19,14 +19,14 @@ def collect_on_web(t: Target) -> Iterator[Action]:
             (*run, "collectstatic", "--noinput", "--verbosity", "0"), cwd=release, quiet_limit=300.0
         )
         return
-    collected = t.workshop.collected(t.made_from, t.project.static.env, t.project.settings)
+    collected = t.workshop.collected(t.made_from, t.project)
     yield Upload(collected / ".onweb", f"{release}/{t.project.static.root}")
 
 
 @step("static.sync", roles=("static",), needs=("rsync",))
 def sync(t: Target) -> Iterator[Action]:
     """send the static files that changed, next to those that are live"""
-    collected = t.workshop.collected(t.made_from, t.project.static.env, t.project.settings)
+    collected = t.workshop.collected(t.made_from, t.project)
     newest_first = sorted(t.found.static.complete, reverse=True)
     known = dict.fromkeys([t.found.static.current, *newest_first[:1]])
     like = tuple(t.layout.static_release(name) for name in known if name)
