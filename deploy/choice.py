@@ -26,6 +26,8 @@ def participants(
     that the run has steps for (`served`); of the hosts of role db only the primary takes part.
     """
     wanted = set(roles or RELEASED) & RELEASED & served
+    if stage.project.static.mode == "storage":
+        wanted -= {"static"}
     chosen = {host.name: wanted & set(host.roles) for host in selected}
     databases = stage.role("db")
     for other in databases[1:]:
@@ -37,6 +39,11 @@ def participants(
         for host in stage.hosts
         if chosen.get(host.name)
     )
+
+
+def in_a_bucket(stage: Stage, roles: Sequence[str]) -> bool:
+    """Whether a flow for `roles` is about static files in a bucket: no host takes part in it."""
+    return tuple(roles) == ("static",) and stage.project.static.mode == "storage"
 
 
 def bystanders(stage: Stage, taking_part: Sequence[Host]) -> tuple[Host, ...]:
@@ -128,6 +135,8 @@ def rollback_target(hosts: Sequence[Host], found: Found, to: str) -> Goal:
 
 def _must_have_files(web_id: str, serving: Sequence[Host], found: Found) -> None:
     """Raises Refused if a static host lacks files that pages of the release name."""
+    if any(host.project.static.mode == "storage" for host in serving):
+        return  # nothing is ever taken out of the bucket
     digests = {found[host.name].web.files.get(web_id) for host in serving} - {None}
     lacking = [
         name

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 QUIET_LIMIT = 60.0
@@ -41,6 +41,10 @@ class Command:
         line = " ".join(parts)
         return f"cd {shlex.quote(self.cwd)} && {line}" if self.cwd else line
 
+    def shown(self) -> str:
+        """The line for people: the values of `env` are left out, as they may be secrets."""
+        return replace(self, env=tuple((name, "...") for name, _ in self.env)).shell()
+
 
 @dataclass(frozen=True)
 class Upload:
@@ -66,6 +70,10 @@ class Upload:
             f"rsync --checksum{links} {shlex.quote(str(self.source))}/ {shlex.quote(self.target)}/"
         )
 
+    def shown(self) -> str:
+        """The same."""
+        return self.shell()
+
 
 Action = Command | Upload
 OnLine = Callable[[str], None]
@@ -75,8 +83,9 @@ OnLine = Callable[[str], None]
 class Result:
     """How an action ended. `output` is what it said, standard error included, at most 1 MiB.
 
-    `sent` counts the bytes of file content and protocol that an `Upload` put on the wire, `files`
-    the files that it sent, apart from those that were linked.
+    `sent` counts the bytes of file content and protocol that an `Upload` put on the wire, or that
+    a command on this machine has sent elsewhere, as its last line says: `... 4711 bytes sent`;
+    `files` the files that an upload sent, apart from those that were linked.
     """
 
     exit_code: int

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from deploy.errors import Refused
 from deploy.steps import HERE, Step
 from deploy.steps.activate import activate, change_slot, check
+from deploy.steps.bucket import check_sent, invalidate, send
 from deploy.steps.build import check_files, collect, export, wheels
 from deploy.steps.code import entry, install, push, seal
 from deploy.steps.db import migrate, migrate_now
@@ -81,6 +82,9 @@ DEPLOY = Flow(
         collect_on_web,
         seal,
         sync,
+        send,
+        check_sent,
+        invalidate,
         static_server,
         apache,
         warm,
@@ -99,7 +103,20 @@ DEPLOY = Flow(
 
 DEPLOY_STATIC = Flow(
     "deploy-static",
-    (export, collect, sync, static_server, begin, switch, decide, commit, prune),
+    (
+        export,
+        collect,
+        sync,
+        send,
+        check_sent,
+        invalidate,
+        static_server,
+        begin,
+        switch,
+        decide,
+        commit,
+        prune,
+    ),
     roles=("static",),
 )
 
@@ -113,7 +130,7 @@ INSTALL = Flow(
     roles=("web",),
 )
 COLLECT = Flow("static.collect", (export, collect), roles=("static",))
-SYNC = Flow("static.sync", (export, collect, sync), roles=("static",))
+SYNC = Flow("static.sync", (export, collect, sync, send, check_sent, invalidate), roles=("static",))
 CHECK_STATIC = Flow("static.check", (check_static,), roles=("static",))
 PRUNE_STATIC = Flow("static.prune", (prune_static,), roles=("static",))
 CONFIGURE_STATIC = Flow("static.configure", (static_server,), roles=("static",))

@@ -1,6 +1,7 @@
 """Runs programs on this machine, so that it can be treated as one more host."""
 
 import os
+import re
 import selectors
 import signal
 import subprocess
@@ -16,6 +17,8 @@ NOT_FOUND = 127
 """The exit code of a program that is not there, as shells say it."""
 NOT_RUN = 126
 """The exit code of a program that is there but cannot be run."""
+SENT = re.compile(r"(\d+) bytes sent\n\Z")
+"""The last words of a command that has sent something elsewhere."""
 STOPPED_QUIET = 124
 """The exit code of what said nothing for too long."""
 
@@ -145,7 +148,9 @@ class Here:
         output = Output(on_line)
         began = time.monotonic()
         code = self._run(action, output)
-        return Result(code, output.end(), time.monotonic() - began)
+        said = output.end()
+        sent = SENT.search(said)
+        return Result(code, said, time.monotonic() - began, int(sent[1]) if sent else 0)
 
     def execute_here(self, command: Command) -> Result:
         """The same as `execute`, in silence."""

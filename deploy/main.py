@@ -11,6 +11,7 @@ from deploy.choice import (
     Found,
     Goal,
     bystanders,
+    in_a_bucket,
     live_release,
     new_release,
     newest_release,
@@ -126,12 +127,9 @@ def run_flow(asked: Asked, means: Means, stage: Stage, flow: Flow, choose: Choos
 
 
 def _run_once(asked: Asked, means: Means, stage: Stage, flow: Flow, choose: Choose) -> Outcome:
-    hosts = participants(
-        stage, asked.select(stage, flow.roles), asked.roles or flow.roles, flow.served
-    )
-    if not hosts and flow.served != {HERE}:
-        raise Refused("none of the selected hosts has a role that holds releases")
-    must_have_here(flow, stage.project)
+    hosts = _hosts(asked, stage, flow)
+    if hosts:
+        must_have_here(flow, stage.project)
     run = new_run(flow.verb, means.who)
     others = bystanders(stage, hosts) if hosts else ()
     with as_interrupts(), on_hosts(asked, means, stage, hosts, others) as fleet:
@@ -149,6 +147,16 @@ def _run_once(asked: Asked, means: Means, stage: Stage, flow: Flow, choose: Choo
             for line in opening_words(stage, goal, fleet.hosts, found):
                 means.emit(Note(line))
             return _carried_out(plan, goal, fleet, means, found, stage.parallel)
+
+
+def _hosts(asked: Asked, stage: Stage, flow: Flow) -> tuple[Host, ...]:
+    if in_a_bucket(stage, flow.roles):
+        return ()
+    selected = asked.select(stage, flow.roles)
+    hosts = participants(stage, selected, asked.roles or flow.roles, flow.served)
+    if not hosts and flow.served != {HERE}:
+        raise Refused("none of the selected hosts has a role that holds releases")
+    return hosts
 
 
 def _planned(

@@ -53,7 +53,7 @@ class Plan:
             yield f"{part.step.name}: {part.step.says}"
             for work in part.work:
                 for action in work.actions:
-                    yield f"  {work.host.name}$ {action.shell()}"
+                    yield f"  {work.host.name}$ {action.shown()}"
 
 
 PHASE_SAYS = {
@@ -66,7 +66,8 @@ PHASE_SAYS = {
 def make_plan(flow: Flow, run: Run, targets: Sequence[Target]) -> Plan:
     """The plan of a flow for these targets. Steps that have nothing to do anywhere are left out."""
     parts = tuple(Part(step, tuple(_work(step, targets))) for step in flow.steps)
-    idle = tuple(part.step.name for part in parts if not part.work)
+    busy = {part.step.name for part in parts if part.work}
+    idle = tuple(part.step.name for part in parts if part.step.name not in busy)
     return Plan(run, tuple(part for part in parts if part.work), idle)
 
 

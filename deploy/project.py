@@ -62,9 +62,9 @@ class Static:
     """Where collected static files live: `[tool.deploy.static]`."""
 
     mode: str = key(
-        '"web": on each web host, inside the release. "server": on the hosts of role static.',
+        '"web": on each web host. "server": on hosts of role static. "storage": in S3 or a CDN.',
         "web",
-        one_of("web", "server"),
+        one_of("web", "server", "storage"),
     )
     url: str = key(
         "The path under which they are served; the path of STATIC_URL.",
@@ -92,6 +92,9 @@ class Static:
         "Environment of collectstatic on this machine. Placeholders will do: it opens no database.",
         (),
         rules.variables,
+    )
+    invalidate: tuple[str, ...] = key(
+        "A command to run here that tells a CDN which paths changed, one a line; mode storage.", ()
     )
 
 

@@ -65,4 +65,4 @@ def _live(hosts: Sequence[Host], found: Mapping[str, Findings]) -> str:
         current = found[host.name].tree(kind).current or "nothing yet"
         names.setdefault(current, []).append(host.name)
     said = [f"{', '.join(on)} on {current}" for current, on in sorted(names.items())]
-    return f"live as before: {'; '.join(said)}"
+    return f"live as before: {'; '.join(said)}" if said else "every host is as before"

@@ -3,11 +3,11 @@
 import hashlib
 import sys
 import sysconfig
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.findings import Findings
+from deploy.project import Project
 from deploy.source import Source
 
 COLLECTED_FORMAT = 3
@@ -39,12 +39,15 @@ class Workshop:
         key = f"{source.requirements}-{_python_tag(sys.version_info[:2])}"
         return self.folder / "venvs" / key
 
-    def collected(
-        self, source: Source, env: Iterable[tuple[str, str]], settings: str, brotli: bool
-    ) -> Path:
+    def collected(self, source: Source, project: Project) -> Path:
         """The release's files after collectstatic."""
-        said = repr((COLLECTED_FORMAT, source.tree, sorted(env), settings, brotli))
-        return self.folder / "collected" / hashlib.sha256(said.encode()).hexdigest()[:16]
+        static = project.static
+        how = (sorted(static.env), project.settings, static.mode, static.brotli)
+        return self.folder / "collected" / _digest((COLLECTED_FORMAT, source.tree, *how))
+
+    def changed(self, project: Project) -> Path:
+        """The paths under which a CDN may still have old content; not there if there are none."""
+        return self.folder / "changed" / _digest((sorted(project.static.env), project.settings))
 
 
 def venv_key(source: Source, found: Findings) -> str:
@@ -57,6 +60,10 @@ def builds_alike(found: Findings) -> bool:
     """Whether wheels that are built here run there: the same Python on the same platform."""
     same_python = found.python.split(".")[:2] == [str(part) for part in sys.version_info[:2]]
     return same_python and found.platform == sysconfig.get_platform()
+
+
+def _digest(said: object) -> str:
+    return hashlib.sha256(repr(said).encode()).hexdigest()[:16]
 
 
 def _python_tag(version: tuple[int, int]) -> str:

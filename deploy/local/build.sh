@@ -54,13 +54,18 @@ write_sums() {
   mv "$1.sums" "$1/.sums"
 }
 
-# collect_static TARGET SOURCE PYTHON COLLECT SETTINGS STATIC_ROOT [PYTHON_WITH_BROTLI]
-# What web hosts need of it, even if others serve the rest, is put into .onweb.
+# collect_static TARGET SOURCE PYTHON COLLECT SETTINGS STATIC_ROOT MODE [PYTHON_WITH_BROTLI]
+# What web hosts need of it, even if others serve the rest, is put into .onweb. What goes into a
+# bucket is compressed by its storage or by the CDN in front of it, if at all.
 collect_static() {
   cp -al "$2" "$new"
-  (cd "$new" && PYTHONDONTWRITEBYTECODE=1 "$3" "$4" "$5")
-  compress "$new/$6" "${7-}"
-  write_sums "$new/$6"
+  if [ "$7" = storage ]; then
+    (cd "$new" && PYTHONDONTWRITEBYTECODE=1 "$3" "$4" "$5" storage)
+  else
+    (cd "$new" && PYTHONDONTWRITEBYTECODE=1 "$3" "$4" "$5")
+    compress "$new/$6" "${8-}"
+    write_sums "$new/$6"
+  fi
   mkdir "$new/.onweb"
   for name in staticfiles.json robots.txt favicon.ico .hashed; do
     if [ -f "$new/$6/$name" ]; then cp -l "$new/$6/$name" "$new/.onweb/$name"; fi
@@ -88,12 +93,28 @@ same_files() {
   [ -z "${lacking-}" ]
 }
 
+# invalidate CHANGED COMMAND...    Tells a CDN which paths have other content now. They stay in
+# CHANGED until it has accepted them: what this run cannot tell it, the next one does.
+invalidate() {
+  changed=$1
+  shift
+  if [ ! -s "$changed" ]; then
+    echo "no file without a digest in its name has changed"
+  elif sort -u "$changed" | "$@"; then
+    rm -f "$changed"
+  else
+    echo "static.invalidate failed, and nothing was switched: $1 exited with $?; the next run repeats it"
+    return 1
+  fi
+}
+
 word=$1
 shift
-if [ "$word" = same_files ]; then
-  same_files "$@"
+case $word in same_files | invalidate)
+  "$word" "$@"
   exit
-fi
+  ;;
+esac
 target=$1
 if [ -e "$target" ]; then exit 0; fi
 new=$target.$$

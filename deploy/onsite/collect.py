@@ -1,4 +1,7 @@
-"""Collects the static files of the exported release in the current directory: collect.py SETTINGS
+"""Collects the static files of the exported release in the current directory.
+
+collect.py SETTINGS [storage]: with `storage` into STATIC_ROOT all the same, with the names and the
+contents that the site's own storage would give them in its bucket.
 
 Runs on the machine that deploys, opens no database, and writes beside the files `.hashed` (those
 whose name holds a hash of their content) and `.release-files` (all of them), both in byte order,
@@ -17,6 +20,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from staticsite import Unfit, enter, one_line, static_root
+from twin import use_twin
+
 OWN = (".hashed", ".release-files")
 HIDDEN = re.compile(
     r"{#.*?#}|{%\s*comment\b.*?%}.*?{%\s*endcomment\s*%}|{%\s*verbatim\b.*?%}.*?{%\s*endverbatim\b",
@@ -25,21 +31,18 @@ HIDDEN = re.compile(
 STATIC_TAG = re.compile(r"""{%-?\s*static\s+["']([^"']+)["']""")
 
 
-class Unfit(Exception):
-    """The site's static files cannot be released as they are; the message is for its developer."""
-
-
 def main(arguments: list[str]) -> int:
     """Collect, check, list. Returns the exit code."""
-    if len(arguments) != 1:
-        sys.stderr.write("usage: collect.py SETTINGS\n")
+    if not arguments or arguments[1:] not in ([], ["storage"]):
+        sys.stderr.write("usage: collect.py SETTINGS [storage]\n")
         return 2
     here = Path.cwd().resolve()
-    sys.path[0] = str(here)
-    os.environ["DJANGO_SETTINGS_MODULE"] = arguments[0]
+    enter(here, arguments[0])
     try:
-        root = _root(here)
+        root = static_root(here)
         _check_links(here)
+        for warning in use_twin(root) if arguments[1:] else ():
+            sys.stderr.write(f"warning: {warning}\n")
         for warning in _shadowed():
             sys.stderr.write(f"warning: {warning}\n")
         _collect()
@@ -49,34 +52,13 @@ def main(arguments: list[str]) -> int:
         if not set(files) - {"staticfiles.json"}:
             raise Unfit("nothing was collected: no app or directory has static files")
     except Unfit as error:
-        sys.stderr.write(f"{' '.join(str(error).split())}\n")
+        sys.stderr.write(one_line(error))
         return 1
     for name, paths in ((".hashed", hashed), (".release-files", files)):
         (root / name).write_bytes(b"".join(os.fsencode(path) + b"\0" for path in paths))
     said = {"root": str(root.relative_to(here)), "files": len(files), "hashed": len(hashed)}
     sys.stdout.write(json.dumps(said) + "\n")
     return 0
-
-
-def _root(here: Path) -> Path:
-    """STATIC_ROOT, which must lie inside the release. Starts Django."""
-    import django
-    from django.conf import settings
-    from django.core.exceptions import ImproperlyConfigured
-
-    name = os.environ["DJANGO_SETTINGS_MODULE"]
-    try:
-        django.setup()
-    except (ImproperlyConfigured, ImportError, KeyError, SyntaxError) as error:
-        raise Unfit(f"{name} cannot be loaded: {type(error).__name__}: {error}") from None
-    if "django.contrib.staticfiles" not in settings.INSTALLED_APPS:
-        raise Unfit(f"django.contrib.staticfiles is not in INSTALLED_APPS of {name}")
-    if not settings.STATIC_ROOT:
-        raise Unfit(f"STATIC_ROOT is not set in {name}: nowhere to collect to")
-    root = Path(settings.STATIC_ROOT).resolve()
-    if here not in root.parents:
-        raise Unfit(f"STATIC_ROOT of {name} is {root}: it must lie inside the project, {here}")
-    return root
 
 
 def _shadowed() -> Iterator[str]:

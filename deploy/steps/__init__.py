@@ -81,9 +81,7 @@ class Target:
     @property
     def collected(self) -> Path:
         """Where this machine has the revision with its static files collected."""
-        static = self.project.static
-        how = (static.env, self.project.settings, static.brotli)
-        return self.workshop.collected(self.made_from, *how)
+        return self.workshop.collected(self.made_from, self.project)
 
 
 Build = Callable[[Target], Iterable[Action]]

@@ -79,14 +79,14 @@ def _platforms(found: Findings) -> Iterator[str]:
 def collect(t: Target) -> Iterator[Action]:
     """gather the static files, as production settings say"""
     source, project = t.made_from, t.project
-    if project.static.mode != "server":
+    if project.static.mode == "web":
         return
-    made = t.collected
+    made, venv = t.collected, t.workshop.venv(source)
+    code, sends = t.workshop.export(source), project.static.mode == "storage"
+    if not venv.exists() and (sends or not made.exists()):
+        yield _build("make_venv", venv, sys.executable, code, project.requirements)
     if made.exists():
         return
-    code, venv = t.workshop.export(source), t.workshop.venv(source)
-    if not venv.exists():
-        yield _build("make_venv", venv, sys.executable, code, project.requirements)
     yield _build(
         "collect_static",
         made,
@@ -95,6 +95,7 @@ def collect(t: Target) -> Iterator[Action]:
         ONSITE / "collect.py",
         project.settings,
         project.static.root,
+        project.static.mode,
         *([sys.executable] if project.static.brotli else ()),
         env=project.static.env,
     )

@@ -29,6 +29,11 @@ def test_output_and_exit_code_come_back(tmp_path: Path) -> None:
     assert run(bash("pwd; echo $LC_ALL", cwd=str(tmp_path))).output == f"{tmp_path}\nC.UTF-8\n"
 
 
+def test_what_a_program_has_sent_elsewhere_is_counted_if_its_last_words_say_so() -> None:
+    assert run(bash("echo 10 bytes sent; echo 2 files and 4711 bytes sent")).sent == 4711
+    assert run(bash("echo 10 bytes sent; echo done")).sent == 0
+
+
 def test_a_program_that_is_not_there_is_a_result() -> None:
     result = run(Command(("no-such-program",)))
     assert (result.exit_code, result.output) == (127, "no-such-program is not there\n")

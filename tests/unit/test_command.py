@@ -44,3 +44,9 @@ def test_what_goes_to_standard_input_is_neither_shown_nor_printed() -> None:
 def test_an_upload_says_in_a_plan_what_is_linked_and_what_is_sent() -> None:
     upload = Upload(Path("/from/here"), "/to/there", like=("/old one",))
     assert upload.shell() == "rsync --checksum --link-dest='/old one' /from/here/ /to/there/"
+
+
+def test_values_of_the_environment_are_passed_on_and_not_shown() -> None:
+    command = Command(("send",), cwd="/a b", env=(("AWS_SECRET_ACCESS_KEY", "hunter2"),))
+    assert command.shown() == "cd '/a b' && AWS_SECRET_ACCESS_KEY=... send"
+    assert "hunter2" in command.shell()

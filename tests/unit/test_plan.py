@@ -60,8 +60,14 @@ def found(host: Host) -> Findings:
     return replace(said, web=tree("000006-fffffff", OLD), live_slot="green")
 
 
-def targets(release: Release, source: Source | None, hosts: tuple[Host, ...]) -> list[Target]:
-    here = Host(HERE, "", (HERE,), project=PROJECT)
+def targets(
+    release: Release,
+    source: Source | None,
+    hosts: tuple[Host, ...],
+    project: Project = PROJECT,
+) -> list[Target]:
+    here = Host(HERE, "", (HERE,), project=project)
+    hosts = tuple(replace(host, project=project) for host in hosts)
     fleet = tuple((host, found(host)) for host in hosts)
     roles = {role for host in hosts for role in host.roles}
     return [
@@ -79,13 +85,14 @@ def targets(release: Release, source: Source | None, hosts: tuple[Host, ...]) ->
     ]
 
 
-def lines(flow: Flow, source: Source | None, hosts: tuple[Host, ...] = HOSTS) -> str:
-    release = Release(NEW, "b" * 40, "v", "mig")
-    text = "\n".join(
-        make_plan(
-            flow, targets(release, source, hosts)[0].run, targets(release, source, hosts)
-        ).lines()
-    )
+def lines(
+    flow: Flow,
+    source: Source | None,
+    hosts: tuple[Host, ...] = HOSTS,
+    project: Project = PROJECT,
+) -> str:
+    made = targets(Release(NEW, "b" * 40, "v", "mig"), source, hosts, project)
+    text = "\n".join(make_plan(flow, made[0].run, made).lines())
     return (
         text.replace(sys.executable, "PYTHON").replace(str(Path(deploy.__file__).parent), "DEPLOY")
         + "\n"
@@ -111,6 +118,34 @@ def test_a_static_release_touches_the_static_hosts_alone() -> None:
     agrees("deploy-static.txt", lines(DEPLOY_STATIC, SOURCE, HOSTS[2:3]))
 
 
+IN_A_BUCKET = replace(
+    PROJECT,
+    static=Static(
+        mode="storage",
+        env=(("AWS_SECRET_ACCESS_KEY", "hunter2"),),
+        invalidate=("./ops/purge", "--distribution", "E1 2"),
+    ),
+)
+
+
+def test_a_deploy_sends_to_a_bucket_and_checks_it_before_anything_is_switched() -> None:
+    text = lines(DEPLOY, SOURCE, (HOSTS[0], HOSTS[3]), IN_A_BUCKET)
+    agrees("deploy-storage.txt", text)
+    assert "hunter2" not in text
+
+
+def test_static_files_alone_go_to_a_bucket_without_any_host() -> None:
+    agrees("deploy-static-storage.txt", lines(DEPLOY_STATIC, SOURCE, (), IN_A_BUCKET))
+
+
+def test_a_database_alone_names_no_file_in_a_bucket() -> None:
+    assert "send.py" not in lines(DEPLOY, SOURCE, HOSTS[3:], IN_A_BUCKET)
+
+
+def test_a_bucket_has_nothing_to_go_back_to() -> None:
+    assert "send.py" not in lines(ROLLBACK, None, HOSTS[:1], IN_A_BUCKET)
+
+
 def test_a_venv_that_a_host_has_is_not_built_again() -> None:
     has = replace(found(HOSTS[0]), venvs=(venv_key(SOURCE, found(HOSTS[0])),))
     made = targets(Release(NEW, "b" * 40, "v", "mig"), SOURCE, HOSTS[:1])
@@ -123,7 +158,7 @@ def test_a_venv_that_a_host_has_is_not_built_again() -> None:
 def test_migrations_that_the_database_has_are_not_run_and_pages_are_asked_while_preparing() -> None:
     has = replace(found(HOSTS[3]), migrated="mig")
     made = targets(Release(NEW, "b" * 40, "v", "mig"), SOURCE, HOSTS)
-    fleet = tuple((host, has if host is HOSTS[3] else said) for host, said in made[0].fleet)
+    fleet = tuple((host, has if host.name == "db1" else said) for host, said in made[0].fleet)
     made = [replace(one, fleet=fleet) for one in made]
     text = "\n".join(make_plan(DEPLOY, made[0].run, made).lines())
     assert "migrate.py" not in text

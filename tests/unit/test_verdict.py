@@ -32,6 +32,12 @@ def test_a_failure_before_the_switch_says_that_nothing_was_switched_and_what_is_
     )
 
 
+def test_a_failure_without_any_host_says_so_of_all() -> None:
+    failure = Failure("here", "static.sync", "the bucket b does not exist")
+    error = verdict(failed("static.sync", Phase.PREPARE, failure), (), {})
+    assert error.what.endswith("exist\nnothing was switched: every host is as before")
+
+
 def test_a_cause_that_several_hosts_met_is_told_once() -> None:
     both = [Failure(host, "web.warm", "ImportError: x") for host in ("web1", "web2")]
     error = verdict(failed("web.warm", Phase.PREPARE, *both), HOSTS, FOUND)

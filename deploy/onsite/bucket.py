@@ -1,0 +1,130 @@
+"""The site's own storage of static files, as a place that is listed, read and written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from contents import Index, Stamp, index_of, index_text
+from staticsite import Unfit
+
+INDEX = "fab-deploy-index.json"
+"""Where the bucket keeps what its listing does not tell."""
+
+
+def bucket_of(storage: Any) -> Bucket:
+    """The bucket behind a storage, by the kind of storage that it is."""
+    s3 = any(one.__module__.startswith("storages.backends.s3") for one in type(storage).__mro__)
+    return S3(storage) if s3 else Bucket(storage)
+
+
+class Bucket:
+    """What any storage of Django's can do. Its files are told by names and by the index alone."""
+
+    def __init__(self, storage: Any) -> None:
+        self._storage = storage
+        self._index: Index | None = None
+        self._saved: set[str] = set()
+        self.lists = True
+
+    @property
+    def says(self) -> str:
+        """How messages call it; `lists` is whether its listing can be had."""
+        return f"the storage {type(self._storage).__qualname__}"
+
+    def listing(self) -> dict[str, Stamp]:
+        """All files that are there; of a storage that cannot list, those it is known to have."""
+        try:
+            return {name: Stamp() for name in self._below("")}
+        except NotImplementedError:
+            self.lists = False
+            return dict.fromkeys({*self.index(), *self._saved}, Stamp())
+
+    def _below(self, folder: str) -> Iterator[str]:
+        try:
+            folders, files = self._storage.listdir(folder)
+        except FileNotFoundError:
+            return
+        yield from (f"{folder}{name}" for name in files)
+        for name in folders:
+            yield from self._below(f"{folder}{name}/")
+
+    def put(self, name: str, file: Path, *, replace: bool) -> None:
+        """Save a file, as the storage is set up to save it."""
+        from django.core.files import File
+
+        with file.open("rb") as stream:
+            self._save(name, File(stream, name), replace)
+        self._saved.add(name)
+
+    def _save(self, name: str, content: Any, replace: bool) -> None:
+        there = (replace or not self.lists) and self._storage.exists(name)
+        if there and self.read(name) == content.read():
+            return
+        if there and replace:
+            self._storage.delete(name)
+        saved = self._storage.save(name, content)
+        if saved.replace("\\", "/") != name:
+            self._storage.delete(saved)
+            raise Unfit(f"{self.says} has another {name} already and would save ours as {saved}")
+
+    def read(self, name: str) -> bytes:
+        """The content of a file, as it was before the storage may have compressed it."""
+        with self._storage.open(name, "rb") as file:
+            content: bytes = file.read()
+        return content
+
+    def path(self, name: str) -> str:
+        """The path under which visitors ask for a file without a digest in its name."""
+        from urllib.parse import urlsplit
+
+        from django.contrib.staticfiles.storage import HashedFilesMixin
+
+        hashed = isinstance(self._storage, HashedFilesMixin)
+        storage = super(HashedFilesMixin, self._storage) if hashed else self._storage
+        return urlsplit(storage.url(name)).path
+
+    def index(self) -> Index:
+        """What is kept of files whose listing does not tell their content; asked for once."""
+        if self._index is None:
+            try:
+                self._index = index_of(self.read(INDEX))
+            except FileNotFoundError:
+                self._index = {}
+        return self._index
+
+    def keep(self, index: Index) -> None:
+        """Keep another index, if it is another one."""
+        from django.core.files.base import ContentFile
+
+        if index != self.index():
+            text = ContentFile(index_text(index).encode(), INDEX)
+            self._save(INDEX, text, replace=True)
+            self._index = index
+
+
+class S3(Bucket):
+    """A bucket that tells name, size and ETag of a thousand files in one answer."""
+
+    @property
+    def says(self) -> str:
+        """How messages call it."""
+        return f"the bucket {self._storage.bucket_name}"
+
+    def listing(self) -> dict[str, Stamp]:
+        """All files that are there."""
+        prefix = self._storage._normalize_name("x")[:-1]
+        client = self._storage.bucket.meta.client
+        pages = client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._storage.bucket_name, Prefix=prefix
+        )
+        return {
+            entry["Key"][len(prefix) :]: Stamp(entry["Size"], entry["ETag"].strip('"'))
+            for page in pages
+            for entry in page.get("Contents", ())
+        }
+
+    def _save(self, name: str, content: Any, replace: bool) -> None:  # noqa: ARG002 - S3 replaces
+        # As Django's own collectstatic does with files whose names it has made: never another name.
+        self._storage._save(name, content)

@@ -1,0 +1,94 @@
+"""A bucket on the loopback interface: moto's S3 over HTTP, and what was asked of it."""
+
+import json
+import threading
+import urllib.request
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import make_server
+
+KEYS = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLEEXAMPLE00", "AWS_SECRET_ACCESS_KEY": "not-so-secret-value"}
+
+
+@dataclass
+class S3Server:
+    """`asked` has method and path of every request that had to do with the bucket."""
+
+    port: int
+    asked: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def client(self) -> Any:
+        """boto3's own client, to look and to do harm with."""
+        return boto3.client("s3", **self._login)
+
+    def sent(self) -> list[str]:
+        """The keys that were written, in alphabetical order."""
+        return sorted(path.partition("/assets/")[2] for verb, path in self.asked if verb == "PUT")
+
+    def keys(self) -> dict[str, str]:
+        """Each key in the bucket with its ETag."""
+        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket="assets")
+        return {one["Key"]: one["ETag"] for page in pages for one in page.get("Contents", ())}
+
+    def check_rights(self) -> None:
+        """From now on credentials count, as they do anywhere else."""
+        _post(f"{self.url}/moto-api/reset-auth", b"0")
+
+    def reader(self) -> dict[str, str]:
+        """Credentials of somebody who may list and read the bucket, and not write it."""
+        iam = boto3.client("iam", **self._login)
+        iam.create_user(UserName="reader")
+        allowed = {"Effect": "Allow", "Action": ["s3:ListBucket", "s3:GetObject"], "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": allowed})
+        iam.put_user_policy(UserName="reader", PolicyName="read", PolicyDocument=policy)
+        key = iam.create_access_key(UserName="reader")["AccessKey"]
+        return {
+            "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+        }
+
+    @property
+    def _login(self) -> dict[str, str]:
+        keys = {name.lower(): value for name, value in KEYS.items()}
+        return keys | {"endpoint_url": self.url, "region_name": "us-east-1"}
+
+
+def _post(url: str, data: bytes) -> None:
+    plain = {"Content-Type": "text/plain"}
+    with urllib.request.urlopen(urllib.request.Request(url, data, plain, method="POST")):
+        pass
+
+
+@contextmanager
+def s3_server() -> Iterator[S3Server]:
+    """A server with one empty bucket, `assets`."""
+    moto = DomainDispatcherApplication(create_backend_app)
+
+    def counted(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        server.asked.append((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
+        answer: Iterable[bytes] = moto(environ, start)
+        return answer
+
+    http = make_server("127.0.0.1", 0, counted, threaded=True)
+    server = S3Server(http.server_port)
+    threading.Thread(target=http.serve_forever, daemon=True).start()
+    try:
+        _post(f"{server.url}/moto-api/reset", b"")
+        server.client.create_bucket(Bucket="assets")
+        server.asked.clear()
+        yield server
+    finally:
+        _post(f"{server.url}/moto-api/reset-auth", b"inf")
+        http.shutdown()
+        http.server_close()
