@@ -32,7 +32,11 @@ _OPTIONS = (
     "--stats",
     "--no-human-readable",
 )
-_STATS = re.compile(r"(?:\A|\n)\nNumber of files: .*", re.DOTALL)
+_STAT = re.compile(
+    r"(?:Number of [a-z ]+|Total [a-z ]+|Literal data|Matched data|File list [a-z ]+): .*"
+    r"|sent \d+ bytes  received \d+ bytes .*|total size is \d+ .*"
+)
+"""A line of rsync's numbers, which are for us. What went wrong there may be said after them."""
 _TRANSFERRED = re.compile(r"^Number of regular files transferred: (\d+)$", re.MULTILINE)
 
 
@@ -95,21 +99,27 @@ class Sending:
         said = output.end()
         found = _TRANSFERRED.search(said)
         files = int(found[1]) if found else 0
-        return Result(code, _STATS.sub("", said), time.monotonic() - began, self._wire.sent, files)
+        return Result(code, without_numbers(said), time.monotonic() - began, self._wire.sent, files)
 
     def stop(self) -> None:
         """End it on both sides, from any thread."""
         self._program.stop()
 
 
+def without_numbers(said: str) -> str:
+    """What rsync said, without the numbers that `--stats` adds, wherever they stand."""
+    return "".join(line for line in said.splitlines(keepends=True) if _is_word(line))
+
+
+def _is_word(line: str) -> bool:
+    return bool(line.strip()) and not _STAT.fullmatch(line.rstrip("\n"))
+
+
 def _without_stats(on_line: OnLine) -> OnLine:
-    """Shows lines up to rsync's numbers, which are for us."""
-    ended = False
+    """Shows what rsync says, without its numbers."""
 
     def show(line: str) -> None:
-        nonlocal ended
-        ended = ended or line.startswith("Number of files: ")
-        if line and not ended:
+        if _is_word(line):
             on_line(line)
 
     return show

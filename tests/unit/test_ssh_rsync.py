@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from deploy.command import Command, Upload
-from deploy.ssh.rsync import arguments, listed
+from deploy.ssh.rsync import arguments, listed, without_numbers
 from deploy.ssh.script import named, script
 
 
@@ -45,3 +45,31 @@ def test_standard_input_is_in_the_script_and_not_in_what_is_shown() -> None:
 
 def test_long_commands_are_named_in_a_few_words() -> None:
     assert len(named(Command(("echo", "x" * 500)))) == 100
+
+
+NUMBERS = """
+Number of files: 22 (reg: 20, dir: 2)
+Number of created files: 0
+Number of deleted files: 0
+Number of regular files transferred: 10
+Total file size: 4,096 bytes
+Total transferred file size: 4096 bytes
+Literal data: 4096 bytes
+Matched data: 0 bytes
+File list size: 0
+File list generation time: 0.001 seconds
+File list transfer time: 0.000 seconds
+Total bytes sent: 107
+Total bytes received: 38
+
+sent 107 bytes  received 38 bytes  290.00 bytes/sec
+total size is 4096  speedup is 28.24
+"""
+
+
+def test_why_an_upload_failed_is_told_whether_rsync_says_so_before_or_after_its_numbers() -> None:
+    why = "rsync: mkstemp failed: No space left on device (28)\n"
+    end = "rsync error: some files could not be transferred (code 23)\n"
+    assert without_numbers(f"{why}{NUMBERS}{end}") == why + end
+    assert without_numbers(f"{NUMBERS}{why}{end}") == why + end
+    assert without_numbers(NUMBERS) == ""
