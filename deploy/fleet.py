@@ -164,7 +164,7 @@ def _unreachable(bad: Mapping[str, DeployError]) -> Refused:
 
 def locked_by(host: str, said: str) -> Locked:
     """The error for a lock that `look_lock` described."""
-    line = next((line for line in said.splitlines() if line.startswith("lock ")), "lock gone ?")
+    line = next((line for line in said.splitlines() if line.startswith("lock ")), "lock alive ?")
     _, state, text = line.split(" ", 2)
     if state == "alive":
         return Locked(

@@ -4,26 +4,26 @@
 # inherits the descriptor, so the flock is free only when nothing of the run is left here: a
 # lock whose flock is free belongs to nobody alive, and no late command of its owner can come.
 
-# lock_alive FILE
-lock_alive() {
-  ! ( flock -n -s 7 ) 7<"$1" 2>/dev/null
-}
-
 # take_lock ROOT TOKEN TEXT     Runs in the loop itself, not in a job. 73: somebody has it.
 take_lock() {
-  local dir=$1/.deploy token=$2
+  local dir=$1/.deploy token=$2 said=''
   [ -d "$dir" ] || { echo "$1 is not prepared"; return 74; }
   printf '%s\n' "$3" >"$dir/lock.$token" || { rm -f "$dir/lock.$token"; return 74; }
   exec 8<"$dir/lock.$token"
   flock -n 8
-  if ln "$dir/lock.$token" "$dir/lock" 2>/dev/null; then
-    rm -f "$dir/lock.$token"
-    keep_reserve "$dir"
-    return 0
-  fi
+  for _ in 1 2 3; do
+    if ln "$dir/lock.$token" "$dir/lock" 2>/dev/null; then
+      rm -f "$dir/lock.$token"
+      keep_reserve "$dir"
+      return 0
+    fi
+    # Whoever had it may just have given it back: then there is nobody to name, and a lock to take.
+    said=$(look_lock "$1")
+    if [ -n "$said" ]; then break; fi
+  done
   rm -f "$dir/lock.$token"
   exec 8<&-
-  look_lock "$1"
+  echo "$said"
   return 73
 }
 

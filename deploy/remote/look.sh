@@ -84,9 +84,10 @@ slot_process() {
   tr '\0' ' ' <"/proc/$3/cmdline" | grep -q "^($tag-$2) "
 }
 
-look_lock() {
-  local lock=$1/.deploy/lock
-  [ -e "$lock" ] || return 0
-  if lock_alive "$lock"; then echo "lock alive $(head -n 1 "$lock")"
-  else echo "lock gone $(head -n 1 "$lock")"; fi
-}
+# Looks at one and the same file throughout: a lock may be given back at any moment.
+look_lock() (
+  exec 7<"$1/.deploy/lock" || exit 0
+  if flock -n -s 7; then state=gone; else state=alive; fi
+  text=$(head -n 1 <&7)
+  if [ "$1/.deploy/lock" -ef "/proc/$BASHPID/fd/7" ]; then echo "lock $state $text"; fi
+) 2>/dev/null

@@ -298,6 +298,7 @@ ROWS = (
         "E12",
         "the operator's machine sleeps before it sends; another recovers and deploys",
         asleep_before_sending,
+        slow=True,
     ),
     Row("E12b", "the same, before it begins", asleep_before_beginning, slow=True),
     Row("E12c", "the same, before it switches", asleep_before_switching),
