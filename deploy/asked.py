@@ -46,6 +46,10 @@ class Asked:
         at_once = 1 if self.serial else self.pool_size or stage.parallel
         return replace(stage, hosts=hosts, parallel=at_once)
 
+    def setting(self, key: str, value: str) -> "Asked":
+        """The same with one more --set, for an option that stands for a setting."""
+        return replace(self, sets=(*self.sets, (key, value)), loaded=None)
+
     def select(self, stage: Stage, roles: tuple[str, ...] = ()) -> tuple[Host, ...]:
         """The hosts that -R, -H and -x select; `roles` are meant if neither -R nor -H is given."""
         usual = () if self.hosts else roles

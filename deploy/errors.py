@@ -59,6 +59,12 @@ class Inconsistent(DeployError):
     exit_code = 7
 
 
+class Unfinished(DeployError):
+    """The release is live and stays, but a migration that was to follow the switch failed."""
+
+    exit_code = 8
+
+
 class Interrupted(DeployError):
     """The operator stopped the run; what had been switched was put back."""
 

@@ -15,8 +15,8 @@ from deploy.steps.activate import activate, change_slot, check
 from deploy.steps.bucket import check_sent, invalidate, send
 from deploy.steps.build import check_files, collect, export, wheels
 from deploy.steps.code import entry, install, push, seal
-from deploy.steps.db import migrate, migrate_now
-from deploy.steps.finish import prune, prune_static
+from deploy.steps.db import contract, look_ahead, migrate, migrate_now, show
+from deploy.steps.finish import discard, prune, prune_static
 from deploy.steps.journal import begin, commit, decide
 from deploy.steps.server import apache, static_server
 from deploy.steps.slots import ask_again, refresh, warm
@@ -81,6 +81,7 @@ DEPLOY = Flow(
         entry,
         collect_on_web,
         seal,
+        look_ahead,
         sync,
         send,
         check_sent,
@@ -97,6 +98,7 @@ DEPLOY = Flow(
         decide,
         # the release is live
         commit,
+        contract,
         prune,
     ),
 )
@@ -134,6 +136,10 @@ SYNC = Flow("static.sync", (export, collect, sync, send, check_sent, invalidate)
 CHECK_STATIC = Flow("static.check", (check_static,), roles=("static",))
 PRUNE_STATIC = Flow("static.prune", (prune_static,), roles=("static",))
 CONFIGURE_STATIC = Flow("static.configure", (static_server,), roles=("static",))
+PLAN_MIGRATIONS = Flow(
+    "db.plan", (export, wheels, push, install, entry, show, discard), roles=("db",)
+)
+PLAN_THERE = Flow("db.plan", (entry, show), roles=("db",))
 MIGRATE = Flow("db.migrate", (entry, migrate_now), roles=("db",))
 CONFIGURE = Flow("apache.configure", (entry, apache), roles=("web",))
 RELOAD = Flow("apache.reload", (refresh, change_slot), roles=("web",))

@@ -36,8 +36,9 @@ from deploy.signals import as_interrupts, too_late
 from deploy.source import resolve
 from deploy.stage import Stage
 from deploy.steps import HERE, Target
+from deploy.steps.db import contract
 from deploy.steps.journal import commit
-from deploy.verdict import verdict
+from deploy.verdict import not_contracted, verdict
 
 WAIT_STEP = 2.0
 """Seconds between two tries to get the locks."""
@@ -198,11 +199,14 @@ def _carried_out(
     except StepsFailed as failed:
         raise verdict(failed, fleet.hosts, found) from None
     too_late()
-    for warning in warnings:
+    late = [warning for warning in warnings if warning.step == contract.name]
+    for warning in (warning for warning in warnings if warning not in late):
         hint = "; fab recover finishes it" if warning.step == commit.name else ""
         means.emit(Note(f"warning, the release is live all the same: {warning}{hint}"))
     for event in closing_words(plan, goal, fleet.hosts, found, time.monotonic() - began):
         means.emit(event)
+    if late:
+        raise not_contracted(late, goal.id)
     return Outcome(goal.id)
 
 

@@ -104,7 +104,12 @@ class Db:
 
     migrate: bool = key("Run migrate, once, on the first host of role db, before the switch.", True)
     lock_timeout: int = key(
-        "Seconds a migration waits for a table lock (PostgreSQL).", 5, within(0, 3600)
+        "Seconds a migration waits for a table lock (not SQLite).", 5, within(0, 3600)
+    )
+    destructive: str = key(
+        'Migrations that take away: "refuse", "after-switch", or "allow" before the switch.',
+        "refuse",
+        one_of("refuse", "after-switch", "allow"),
     )
 
 

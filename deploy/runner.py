@@ -10,7 +10,7 @@ from deploy.command import Action, OnLine, Result
 from deploy.errors import DeployError
 from deploy.parallel import in_parallel
 from deploy.plan import Part, Plan, Work
-from deploy.report import Began, Emit, Ended, Said
+from deploy.report import FACT, TELL, Began, Emit, Ended, Said
 from deploy.signals import deferred
 from deploy.steps import Phase, Step
 
@@ -242,6 +242,7 @@ class _Runner:
 def last_lines(result: Result) -> str:
     """The end of what a failing command said, or its exit code if it said nothing."""
     lines = [line for line in result.output.splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith((TELL, FACT))]
     if not lines and result.exit_code in STOPPED:
         return "stopped"
     return "\n".join(lines[-LAST_LINES:]) or f"exit code {result.exit_code}, and no word"

@@ -9,12 +9,13 @@ from deploy.errors import (
     MigrationFailed,
     PrepareFailed,
     RolledBack,
+    Unfinished,
 )
 from deploy.findings import Findings
 from deploy.host import Host
 from deploy.runner import Failure, StepsFailed
 from deploy.steps import Phase
-from deploy.steps.db import migrate
+from deploy.steps.db import look_ahead, migrate
 
 
 def verdict(
@@ -43,8 +44,19 @@ def verdict(
             hint="mend the migration and deploy again; fab db.migrate runs it alone",
         )
     if failed.part.step.phase is Phase.PREPARE:
-        return PrepareFailed(f"{causes}\nnothing was switched: {live}")
+        looked = failed.part.step.name == look_ahead.name
+        hint = "fab db.plan shows every migration that is pending, and its SQL" if looked else ""
+        return PrepareFailed(f"{causes}\nnothing was switched: {live}", hint)
     return RolledBack(f"{causes}\nevery host was put back and verified: {live}{stays}")
+
+
+def not_contracted(failures: Sequence[Failure], release: str | None) -> DeployError:
+    """The error for a release that is live, but without the migrations that were to follow."""
+    return Unfinished(
+        f"{release} is live and stays, on a schema that still has what it no longer needs:\n"
+        + told(failures),
+        hint="mend what failed, then: fab db.migrate",
+    )
 
 
 def told(failures: Sequence[Failure]) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 from envfile import NotReady, read
 
 HERE = Path(__file__).resolve().parent
+OURS = tuple(path.stem for path in HERE.glob("*.py"))
 
 
 def facts(root: Path) -> dict[str, Any]:
@@ -57,7 +58,7 @@ def enter(root: Path, release: Path, settings: str) -> dict[str, str]:
 def _make_room() -> None:
     """Take our own names off the path again: a site may have modules that are called the same."""
     sys.path[:] = [entry for entry in sys.path if entry and Path(entry).resolve() != HERE]
-    for name in ("database", "enter", "envfile", "status"):
+    for name in OURS:
         sys.modules.pop(name, None)
 
 

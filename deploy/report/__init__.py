@@ -1,7 +1,11 @@
 """What a run says of itself, as events, and the ways of showing them."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
+
+TELL, FACT = "tell: ", "fact: "
+"""How lines begin by which our programs on the hosts say something to people, and to scripts."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,16 @@ class Said:
     def warning(self) -> str:
         """What everybody should read, not only those who open the log; else empty."""
         return f"{self.host}: {self.line}" if self.line.startswith("warning: ") else ""
+
+    @property
+    def told(self) -> str:
+        """What a program of ours has found out for those who read along; else empty."""
+        return self.line.removeprefix(TELL) if self.line.startswith(TELL) else ""
+
+    @property
+    def fact(self) -> dict[str, object]:
+        """The same for scripts, the JSON event as it is printed; else empty."""
+        return _object(self.line.removeprefix(FACT)) if self.line.startswith(FACT) else {}
 
 
 @dataclass(frozen=True)
@@ -63,6 +77,14 @@ class Table:
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+
+
+def _object(text: str) -> dict[str, object]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) and "event" in found else {}
 
 
 Event = Began | Said | Ended | Note | Fact | Table

@@ -28,6 +28,8 @@ def _said(event: Event) -> dict[str, object]:
             return {"event": "begin", "step": step, "hosts": list(hosts), "undo": undoing}
         case Said() if event.warning:
             return {"event": "note", "text": event.warning}
+        case Said() if event.fact:
+            return event.fact
         case Ended(host, step, ok, seconds, error, sent, files):
             said: dict[str, object] = {"event": "step", "host": host, "step": step, "ok": ok}
             said["seconds"] = round(seconds, 3)

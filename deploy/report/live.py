@@ -41,8 +41,7 @@ class Screen:
                     self._begin(step, says, hosts, undoing)
                 case Said(host, _, line):
                     self._row(host).line = line.strip()
-                    if event.warning:
-                        self._console.print(Text(event.warning, style="yellow"))
+                    self._read_along(event)
                 case Ended():
                     self._end(event)
                 case Note(text):
@@ -56,6 +55,11 @@ class Screen:
     def close(self) -> None:
         """Take the live lines away; what was printed stays."""
         self._live.stop()
+
+    def _read_along(self, event: Said) -> None:
+        if event.warning or event.told:
+            style = "yellow" if event.warning else ""
+            self._console.print(Text(event.warning or event.told, style=style))
 
     def _row(self, host: str) -> _Row:
         return self._rows.setdefault(host, _Row())

@@ -35,7 +35,8 @@ def sentence(event: Event) -> str:
             indented = error.replace("\n", "\n      ")
             return f"   {host}: {step} FAILED after {seconds:.1f} s\n      {indented}"
         case Said():
-            return f"   {event.warning}" if event.warning else ""
+            said = event.warning or event.told
+            return f"   {said}" if said else ""
         case Note(text):
             return text
         case Table():

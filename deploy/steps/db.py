@@ -8,7 +8,8 @@ from deploy.steps.slots import schema_may_change
 
 MIGRATE_QUIET = 3600.0
 """Seconds a migration may be silent: rewriting a large table says nothing while it lasts."""
-
+AFTER_SWITCH = "after-switch"
+"""The policy by which what takes away runs once the new release is live."""
 
 STAYS = (
     "migrations that ran stay in the database, and what is live runs on that schema now;"
@@ -16,27 +17,59 @@ STAYS = (
 )
 
 
+@step("db.plan", roles=("db",))
+def look_ahead(t: Target) -> Iterator[Action]:
+    """say which migrations are pending, and stop if one of them may not run"""
+    if t.project.db.migrate and schema_may_change(t):
+        yield _program(t, "planned.py", "--destructive", t.project.db.destructive)
+
+
+@step("db.plan", roles=("db",))
+def show(t: Target) -> Iterator[Action]:
+    """say which migrations are pending, with their SQL and what they do to the data"""
+    yield _program(t, "planned.py", "--sql")
+
+
 @step("db.migrate", roles=("db",), phase=Phase.COMMIT, leaves=STAYS)
 def migrate(t: Target) -> Iterator[Action]:
     """run the migrations, once, unless the database has them"""
     if t.project.db.migrate and schema_may_change(t):
-        yield from _migrated(t)
+        yield _migrated(t, t.project.db.destructive)
+        if t.project.db.destructive != AFTER_SWITCH:
+            yield _remembered(t)
+
+
+@step("db.contract", roles=("db",), phase=Phase.FINISH)
+def contract(t: Target) -> Iterator[Action]:
+    """run the migrations that had to wait until the new release is live"""
+    waits = t.project.db.destructive == AFTER_SWITCH
+    if waits and t.project.db.migrate and schema_may_change(t):
+        yield _migrated(t, "allow")
+        yield _remembered(t)
 
 
 @step("db.migrate", roles=("db",), phase=Phase.COMMIT, leaves=STAYS)
 def migrate_now(t: Target) -> Iterator[Action]:
     """run the migrations, whatever is thought to be in the database"""
-    yield from _migrated(t)
+    live = t.code.id == t.found.web.current
+    policy = t.project.db.destructive
+    yield _migrated(t, "allow" if live and policy == AFTER_SWITCH else policy)
+    if live or policy != AFTER_SWITCH:
+        yield _remembered(t)
 
 
-def _migrated(t: Target) -> Iterator[Action]:
+def _migrated(t: Target, destructive: str) -> Command:
+    how = ("--destructive", destructive, "--run", t.run.id)
+    return _program(t, "migrate.py", *how, after=(str(t.project.db.lock_timeout),))
+
+
+def _remembered(t: Target) -> Command:
+    return word("remember", f"{t.layout.root}/.deploy/migrated", t.code.migrations)
+
+
+def _program(t: Target, name: str, *options: str, after: tuple[str, ...] = ()) -> Command:
+    """A program of ours in the release's own Python."""
     release = t.layout.release(t.code.id)
-    argv = (
-        f"{release}/venv/bin/python",
-        f"{t.layout.entry}/migrate.py",
-        t.layout.root,
-        t.code.id,
-        str(t.project.db.lock_timeout),
-    )
-    yield Command(argv, cwd=release, quiet_limit=MIGRATE_QUIET)
-    yield word("remember", f"{t.layout.root}/.deploy/migrated", t.code.migrations)
+    program = (f"{release}/venv/bin/python", f"{t.layout.entry}/{name}")
+    argv = (*program, *options, t.layout.root, t.code.id, *after)
+    return Command(argv, cwd=release, quiet_limit=MIGRATE_QUIET)

@@ -30,6 +30,12 @@ def prune(t: Target) -> Iterator[Action]:
                 yield from _unused_venvs(t, tree, release, gone)
 
 
+@step("code.discard", roles=("db",), phase=Phase.FINISH)
+def discard(t: Target) -> Iterator[Action]:
+    """take the code away again that was only there to be looked at"""
+    yield word("remove_releases", t.layout.root, t.code.id, quiet_limit=300.0)
+
+
 @step("static.prune", roles=("static",))
 def prune_static(t: Target) -> Iterator[Action]:
     """take away static releases that nothing can go back to, and files that none of them names"""

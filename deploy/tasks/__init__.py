@@ -35,7 +35,7 @@ def namespace(
             steps.static_check,
             steps.static_prune,
         ),
-        "db": (steps.db_migrate,),
+        "db": (steps.db_plan, steps.db_migrate),
         "env": (site.env_push, site.env_show),
         "apache": (steps.apache_configure, steps.apache_reload, steps.apache_check),
     }

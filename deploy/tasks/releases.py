@@ -3,12 +3,20 @@
 from dataclasses import replace
 
 from deploy import main, status
+from deploy.asked import Asked
 from deploy.flow import DEPLOY, DEPLOY_STATIC, ROLLBACK, Flow
 from deploy.outcome import Outcome
 from deploy.tasks.decorator import FleetContext, FleetTask, fleet_task
 from deploy.tasks.means import means
 
 REVISION = "What git calls it: a branch, a tag, a commit. Default: HEAD, with nothing uncommitted."
+
+ALLOW_DESTRUCTIVE = "Run migrations that take away before the switch, whatever db.destructive says."
+
+
+def allowing(asked: Asked) -> Asked:
+    """The same, with --allow-destructive."""
+    return asked.setting("db.destructive", "allow")
 
 
 def release_tasks(
@@ -18,11 +26,12 @@ def release_tasks(
 ) -> tuple[FleetTask, ...]:
     """The tasks, for the flows as they are or as a fabfile changed them."""
 
-    @fleet_task(help={"revision": REVISION})
-    def deploy(c: FleetContext, revision: str = "") -> Outcome:
+    @fleet_task(help={"revision": REVISION, "allow_destructive": ALLOW_DESTRUCTIVE})
+    def deploy(c: FleetContext, revision: str = "", allow_destructive: bool = False) -> Outcome:
         """Release to all selected hosts: push, install, collect, migrate, switch, verify."""
-        with means(c.asked, "deploy") as world:
-            return main.deploy(c.asked, world, revision, deploy_flow)
+        asked = allowing(c.asked) if allow_destructive else c.asked
+        with means(asked, "deploy") as world:
+            return main.deploy(asked, world, revision, deploy_flow)
 
     @fleet_task(help={"revision": REVISION})
     def deploy_static(c: FleetContext, revision: str = "") -> Outcome:

@@ -9,6 +9,8 @@ from deploy.flow import (
     CONFIGURE_STATIC,
     INSTALL,
     MIGRATE,
+    PLAN_MIGRATIONS,
+    PLAN_THERE,
     PRUNE_STATIC,
     PUSH,
     RELOAD,
@@ -17,7 +19,7 @@ from deploy.flow import (
 from deploy.outcome import Outcome
 from deploy.tasks.decorator import FleetContext, fleet_task
 from deploy.tasks.means import means
-from deploy.tasks.releases import REVISION
+from deploy.tasks.releases import ALLOW_DESTRUCTIVE, REVISION, allowing
 
 RELEASE = "A release id. Default: the newest that the hosts have."
 
@@ -71,13 +73,32 @@ def static_configure(c: FleetContext) -> Outcome:
         return main.on_hosts_alone(c.asked, world, CONFIGURE_STATIC)
 
 
-@fleet_task(name="migrate", help={"release": "A release id. Default: the one that is live."})
-def db_migrate(c: FleetContext, release: str = "") -> Outcome:
-    """Run the migrations of the live release or a named one, once, on the db primary."""
-    with means(c.asked, "db.migrate") as world:
+@fleet_task(
+    name="plan",
+    help={"revision": REVISION, "release": "A release that the hosts have, instead of a revision."},
+)
+def db_plan(c: FleetContext, revision: str = "", release: str = "") -> Outcome:
+    """List the migrations that are pending, with their SQL and their risk. Migrates nothing."""
+    with means(c.asked, "db.plan") as world:
         if release:
-            return main.on_newest(c.asked, world, MIGRATE, release)
-        return main.on_live(c.asked, world, MIGRATE)
+            return main.on_newest(c.asked, world, PLAN_THERE, release)
+        return main.deploy(c.asked, world, revision, PLAN_MIGRATIONS)
+
+
+@fleet_task(
+    name="migrate",
+    help={
+        "release": "A release id. Default: the one that is live.",
+        "allow_destructive": ALLOW_DESTRUCTIVE,
+    },
+)
+def db_migrate(c: FleetContext, release: str = "", allow_destructive: bool = False) -> Outcome:
+    """Run the migrations of the live release or a named one, once, on the db primary."""
+    asked = allowing(c.asked) if allow_destructive else c.asked
+    with means(asked, "db.migrate") as world:
+        if release:
+            return main.on_newest(asked, world, MIGRATE, release)
+        return main.on_live(asked, world, MIGRATE)
 
 
 @fleet_task(name="configure")

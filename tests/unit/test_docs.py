@@ -23,7 +23,7 @@ from deploy.outcome import Outcome
 from deploy.plan import make_plan
 from deploy.project import Project
 from deploy.release import Release
-from deploy.report import Began, Ended, Fact, Note
+from deploy.report import Began, Ended, Fact, Note, Said
 from deploy.report.jsonevents import JsonEvents
 from deploy.report.jsonlines import error_line, output_line, result_line
 from deploy.runner import StepsFailed, run_plan
@@ -226,6 +226,9 @@ def events() -> list[dict[str, Any]]:
     tell(Note("a sentence"))
     tell(Fact("web1", host_facts(host, Findings())))
     tell(Fact("web1", dict(release)))
+    migration = dict.fromkeys(("migration", "state", "risk", "operations", "rows", "sql"))
+    fact = json.dumps({"event": "migration", **migration})
+    tell(Said("db1", "db.plan", f"fact: {fact}"))
     lines = [output_line("web1", "text")]
     result = json.loads(result_line("deploy", 0.1, Outcome("000001-aaaaaaa")))
     failed = json.loads(error_line("deploy", 0.1, Refused("what", "hint"), 2))

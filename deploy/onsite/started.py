@@ -1,0 +1,40 @@
+"""Starts Django in a release for a program that works on the database, with words for failures."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from enter import enter, facts, release_of
+from envfile import NotReady, mask
+
+
+def started(root: Path, release: str, work: Callable[[], int]) -> int:
+    """The exit code of `work`, done in the release; 1 if it is NotReady, 2 if it never began."""
+    values: dict[str, str] = {}
+    try:
+        values = enter(root, release_of(root, release), facts(root)["settings"])
+        import django
+
+        django.setup()
+    except NotReady as error:
+        return _ended(2, str(error))
+    except Exception as error:
+        return _ended(2, mask(f"the site does not start: {type(error).__name__}: {error}", values))
+    try:
+        return work()
+    except NotReady as error:
+        return _ended(1, mask(str(error), values))
+
+
+def say(line: str) -> None:
+    """A line for whoever waits, at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _ended(code: int, text: str) -> int:
+    sys.stdout.flush()
+    sys.stderr.write(f"{text}\n")
+    return code
