@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from deploy.errors import Refused
 from deploy.findings import Findings, Tree
 from deploy.host import Host
-from deploy.release import Release, checked_id, next_id
+from deploy.release import Release, WayBack, checked_id, next_id
 from deploy.source import Source
 from deploy.stage import Stage
 
@@ -58,12 +58,14 @@ def bystanders(stage: Stage, taking_part: Sequence[Host]) -> tuple[Host, ...]:
 class Goal:
     """What a run makes live. None: that kind stays as it is, or is not selected.
 
-    `source` is what the hosts are sent, None if they have it already.
+    `source` is what the hosts are sent, None if they have it already. `back` is what happens to the
+    schema in a rollback, None if it stays.
     """
 
     web: Release | None
     static: Release | None
     source: Source | None = None
+    back: WayBack | None = None
 
     @property
     def id(self) -> str | None:

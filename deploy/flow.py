@@ -15,7 +15,7 @@ from deploy.steps.activate import activate, change_slot, check
 from deploy.steps.bucket import check_sent, invalidate, send
 from deploy.steps.build import check_files, collect, export, wheels
 from deploy.steps.code import entry, install, push, seal
-from deploy.steps.db import contract, look_ahead, migrate, migrate_now, show
+from deploy.steps.db import contract, look_ahead, migrate, migrate_back, migrate_now, show
 from deploy.steps.finish import discard, prune, prune_static
 from deploy.steps.journal import begin, commit, decide
 from deploy.steps.server import apache, static_server
@@ -122,7 +122,9 @@ DEPLOY_STATIC = Flow(
     roles=("static",),
 )
 
-ROLLBACK = Flow("rollback", (warm, begin, switch, activate, decide, commit))
+ROLLBACK = Flow(
+    "rollback", (warm, begin, switch, migrate_back, ask_again, activate, decide, commit)
+)
 
 # Parts of a deploy by themselves, for the tasks in groups.
 PUSH = Flow("code.push", (export, push), roles=("web",))

@@ -29,9 +29,11 @@ from deploy.journal import Run
 from deploy.means import Means, on_hosts
 from deploy.outcome import Outcome
 from deploy.plan import Plan, make_plan
+from deploy.release import Layout, WayBack
 from deploy.report import Note
 from deploy.report.words import closing_words, opening_words
 from deploy.runner import StepsFailed, run_plan
+from deploy.schema import KEEP, KEEPS, Schema, question, understood, way_back
 from deploy.signals import as_interrupts, too_late
 from deploy.source import resolve
 from deploy.stage import Stage
@@ -44,6 +46,8 @@ WAIT_STEP = 2.0
 """Seconds between two tries to get the locks."""
 Choose = Callable[[Sequence[Host], Found], Goal]
 """What a run is to make live, told from the hosts that take part and what was found on them."""
+Ask = Callable[[Fleet, Found, Goal], Goal]
+"""The same goal, with what had to be asked of the hosts before a plan can be made."""
 
 
 def deploy(asked: Asked, means: Means, revision: str = "", flow: Flow = DEPLOY) -> Outcome:
@@ -63,10 +67,51 @@ def deploy(asked: Asked, means: Means, revision: str = "", flow: Flow = DEPLOY) 
     return run_flow(asked, means, stage, flow, choose)
 
 
-def rollback(asked: Asked, means: Means, to: str = "", flow: Flow = ROLLBACK) -> Outcome:
-    """Go back to the release before, or to a named one, on all selected hosts."""
-    choose: Choose = lambda hosts, found: rollback_target(hosts, found, to)  # noqa: E731
-    return run_flow(asked, means, asked.load(), flow, choose)
+def rollback(
+    asked: Asked, means: Means, to: str = "", flow: Flow = ROLLBACK, schema: str = ""
+) -> Outcome:
+    """Go back to the release before, or to a named one, on all selected hosts.
+
+    `schema` says what is to happen to migrations that it does not know: see `deploy.schema`.
+    """
+
+    def choose(hosts: Sequence[Host], found: Found) -> Goal:
+        return rollback_target(hosts, found, to)
+
+    def ask(fleet: Fleet, found: Found, goal: Goal) -> Goal:
+        return replace(goal, back=asked_back(fleet, found, goal, schema))
+
+    return run_flow(asked, means, asked.load(), flow, choose, ask)
+
+
+def asked_back(fleet: Fleet, found: Found, goal: Goal, wish: str) -> WayBack | None:
+    """What a rollback takes back of the schema, asked of the database where that may differ.
+
+    Raises Refused if the operator has to decide; with KEEP nobody is asked.
+    """
+    databases = [h for h in fleet.hosts if "db" in h.roles and h.project.db.migrate]
+    if goal.web is None or not databases or wish == KEEP:
+        return None
+    host, target = databases[0], goal.web
+    said, code = found[host.name], found[host.name].web.current
+    if code is None or (said.migrated and said.migrated == target.migrations):
+        return None
+    schema = _asked_schema(fleet, host, code, target.id)
+    if schema.code not in ("", code):
+        schema = _asked_schema(fleet, host, schema.code, target.id)
+    return way_back(schema, target.id, wish, host.project.db.rollback)
+
+
+def _asked_schema(fleet: Fleet, host: Host, code: str, target: str) -> Schema:
+    asked = question(Layout(host.project.root), code, target)
+    result = fleet.execute(host.name, asked, lambda _line: None)
+    if not result.ok:
+        why = result.output.strip()[-1000:]
+        raise Refused(
+            f"nothing changed: {host.name} cannot tell which migrations {target} lacks:\n{why}",
+            hint=KEEPS,
+        )
+    return understood(result.output)
 
 
 def on_live(asked: Asked, means: Means, flow: Flow) -> Outcome:
@@ -108,7 +153,9 @@ def on_newest(asked: Asked, means: Means, flow: Flow, release: str = "") -> Outc
     return run_flow(asked, means, stage, flow, choose)
 
 
-def run_flow(asked: Asked, means: Means, stage: Stage, flow: Flow, choose: Choose) -> Outcome:
+def run_flow(
+    asked: Asked, means: Means, stage: Stage, flow: Flow, choose: Choose, ask: Ask | None = None
+) -> Outcome:
     """Run a flow from beginning to end, or with --dry only say what it would do.
 
     While another run has the locks, this waits for as long as --wait allows.
@@ -117,7 +164,7 @@ def run_flow(asked: Asked, means: Means, stage: Stage, flow: Flow, choose: Choos
     said = False
     while True:
         try:
-            return _run_once(asked, means, stage, flow, choose)
+            return _run_once(asked, means, stage, flow, choose, ask)
         except Locked as locked:
             if not locked.alive or time.monotonic() > until:
                 raise
@@ -127,7 +174,9 @@ def run_flow(asked: Asked, means: Means, stage: Stage, flow: Flow, choose: Choos
         time.sleep(WAIT_STEP)
 
 
-def _run_once(asked: Asked, means: Means, stage: Stage, flow: Flow, choose: Choose) -> Outcome:
+def _run_once(
+    asked: Asked, means: Means, stage: Stage, flow: Flow, choose: Choose, ask: Ask | None
+) -> Outcome:
     hosts = _hosts(asked, stage, flow)
     if hosts:
         must_have_here(flow, stage.project)
@@ -136,7 +185,7 @@ def _run_once(asked: Asked, means: Means, stage: Stage, flow: Flow, choose: Choo
     with as_interrupts(), on_hosts(asked, means, stage, hosts, others) as fleet:
         found = fleet.look()
         must_be_fit(flow, fleet.hosts, found)
-        plan, goal = _planned(means, stage, flow, run, fleet, found, choose)
+        plan, goal = _planned(means, stage, flow, run, fleet, found, choose, ask)
         if asked.dry:
             for line in (*opening_words(stage, goal, fleet.hosts, found), *plan.lines()):
                 means.emit(Note(line))
@@ -144,7 +193,7 @@ def _run_once(asked: Asked, means: Means, stage: Stage, flow: Flow, choose: Choo
         must_consent(stage, asked, tuple(opening_words(stage, goal, fleet.hosts, found)))
         with fleet.locked(run):
             found = fleet.look()
-            plan, goal = _planned(means, stage, flow, run, fleet, found, choose)
+            plan, goal = _planned(means, stage, flow, run, fleet, found, choose, ask)
             for line in opening_words(stage, goal, fleet.hosts, found):
                 means.emit(Note(line))
             return _carried_out(plan, goal, fleet, means, found, stage.parallel)
@@ -168,8 +217,10 @@ def _planned(
     fleet: Fleet,
     found: Found,
     choose: Choose,
+    ask: Ask | None,
 ) -> tuple[Plan, Goal]:
     goal = choose(fleet.hosts, found)
+    goal = ask(fleet, found, goal) if ask else goal
     everyone = tuple((host, found[host.name]) for host in fleet.hosts)
     others = tuple((host, found[host.name]) for host in fleet.witnesses)
     here = Host(HERE, "", roles=(HERE,), project=stage.project)
@@ -182,6 +233,7 @@ def _planned(
             web=goal.web,
             static=goal.static,
             source=goal.source,
+            back=goal.back,
             fleet=everyone,
             witnesses=others,
         )

@@ -111,6 +111,11 @@ class Db:
         "refuse",
         one_of("refuse", "after-switch", "allow"),
     )
+    rollback: str = key(
+        'Migrations the old release lacks: "refuse" until told, or "keep-additive" ones.',
+        "refuse",
+        one_of("refuse", "keep-additive"),
+    )
 
 
 @dataclass(frozen=True)

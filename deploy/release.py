@@ -24,6 +24,17 @@ class Release:
     migrations: str = ""
 
 
+@dataclass(frozen=True)
+class WayBack:
+    """Migrations to take back before an older release goes live, last first, by `code`.
+
+    `code` is the newer release whose operations can do that.
+    """
+
+    code: str
+    names: tuple[str, ...]
+
+
 def checked_id(text: str) -> str:
     """`text` if it has the form of a release id, else Refused. Nothing else may reach a host."""
     if not ID.fullmatch(text):

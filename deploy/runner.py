@@ -167,6 +167,7 @@ class _Runner:
         """Take back every commit that was begun, last first; the hosts where that failed."""
         stuck: list[Failure] = []
         begun = [(part, work) for part, work in reversed(self._begun) if work.undo]
+        begun.sort(key=lambda one: not one[0].step.undo_first)  # else last first, as it was
         for step in dict.fromkeys(part.step for part, _ in begun):
             # A host that is stuck keeps its open journal: that is how it is found again.
             lost = {failure.host for failure in stuck}

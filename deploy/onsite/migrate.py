@@ -34,6 +34,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--database", default="default", help="the alias in DATABASES")
     parser.add_argument("--wait", type=float, default=60, help="seconds for another migration")
     parser.add_argument("--destructive", default="allow", help="refuse, after-switch or allow")
+    parser.add_argument("--only", action="append", default=[], help="this migration; repeated")
     parser.add_argument("--run", default="by-hand", help="what the record names as its cause")
     parser.add_argument("root", type=Path)
     parser.add_argument("release")
@@ -48,9 +49,11 @@ def _migrate(options: argparse.Namespace) -> int:
         everything = pending(executor)
         judged = risks(executor, everything)
         now, later = parts(everything, judged, options.destructive)
+        if options.only:
+            now, later = [one for one in now if name_of(one) in options.only], everything
         # In one line: if a migration fails, the cause must not drown in the names of the others.
         say(f"applying: {', '.join(map(name_of, now)) or 'nothing'}")
-        if later:
+        if later and not options.only:
             say(f"waiting until after the switch: {', '.join(map(name_of, later))}")
         watch = Watch(now)
         try:

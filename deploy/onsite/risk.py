@@ -129,18 +129,23 @@ def effects_of(operation: Any, app: str, before: Any, after: Any) -> Iterator[Ef
     yield Effect(f"runs {type(operation).__name__}, which is not judged", REWRITING)
 
 
-def backwards(operation: Any, app: str, after: Any) -> str:
-    """What taking the operation back does to the data, in words; `after` is what stands now."""
+def backwards(operation: Any, app: str, after: Any) -> tuple[str, str]:
+    """What taking the operation back does to the data, and the table that then loses something.
+
+    Both are empty for what no data depends on. `after` is what stands now.
+    """
     kind = next((one.__name__ for one in type(operation).__mro__ if one.__name__ in UNDONE), "")
     if not kind or (kind == "AddField" and not _in_database(after, app, operation.model_name)):
-        return ""
+        return "", ""
     if kind == "CreateModel":
-        return f"drops table {table_of(after, app, operation.name)}"
+        table = table_of(after, app, operation.name)
+        return f"going back drops table {table}", table
     if kind == "AddField":
-        return f"drops {_place(after, app, operation.model_name, operation.name, operation.field)}"
+        place = _place(after, app, operation.model_name, operation.name, operation.field)
+        return f"going back drops {place}", table_of(after, app, operation.model_name)
     if kind in ("RunPython", "RunSQL"):
-        return f"runs the other way: {operation.describe()}"
-    return f"brings back, empty: {operation.describe()[:1].lower()}{operation.describe()[1:]}"
+        return "going back runs code of its own", ""
+    return "going back brings what it took away, but empty", ""
 
 
 UNDONE = ("CreateModel", "AddField", "RunPython", "RunSQL", "DeleteModel", "RemoveField")

@@ -48,9 +48,11 @@ def pending(executor: Any) -> list[Any]:
 
 def risks(executor: Any, migrations: list[Any]) -> list[Risk]:
     """What each of these pending migrations does, in their order."""
-    state = executor.loader.project_state(list(executor.loader.applied_migrations))
+    graph, applied = executor.loader.graph, executor.loader.applied_migrations
+    # The database may also have migrations that only another release knows.
+    state = executor.loader.project_state([node for node in applied if node in graph.nodes])
     fresh: set[str] = set()
-    empty = not executor.loader.applied_migrations
+    empty = not applied
     atomic = bool(executor.connection.features.can_rollback_ddl)
     return [judge(one, state, fresh, atomic=atomic, empty=empty) for one in migrations]
 

@@ -26,6 +26,8 @@ def started(root: Path, release: str, work: Callable[[], int]) -> int:
         return work()
     except NotReady as error:
         return _ended(1, mask(str(error), values))
+    except Exception as error:
+        return _ended(1, mask(f"the migrations fail: {type(error).__name__}: {error}", values))
 
 
 def say(line: str) -> None:

@@ -26,13 +26,13 @@ class Watch:
 
         return watched
 
-    def standing(self, migration: Any) -> list[str]:
+    def standing(self, migration: Any, verb: str = "stands") -> list[str]:
         """What of a migration that failed, and is not one transaction, stands now; line by line."""
         done = [one for one in migration.operations if id(one) in self._done]
         failed = [one for one in migration.operations if id(one) in self._begun.keys() - self._done]
         name, count = f"{migration.app_label}.{migration.name}", len(migration.operations)
         lines = [f"{name} is not one transaction, and {len(done)} of its {count} operations stand:"]
-        lines += [f"  stands: {operation.describe()}" for operation in done]
+        lines += [f"  {verb}: {operation.describe()}" for operation in done]
         lines += [f"  failed, part of it may stand: {one.describe()}" for one in failed]
         if not failed:
             lines.append("  what follows the operations failed: indexes and foreign keys may lack")

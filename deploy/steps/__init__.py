@@ -10,7 +10,7 @@ from deploy.findings import Findings
 from deploy.host import Host
 from deploy.journal import Run
 from deploy.project import Project
-from deploy.release import Layout, Release
+from deploy.release import Layout, Release, WayBack
 from deploy.source import Source
 from deploy.workshop import Workshop
 
@@ -37,7 +37,7 @@ class Target:
     `web` and `static` are the releases that this run makes live, None where it makes none.
     `fleet` holds every host of the run with its findings, for steps that build for all of them;
     `witnesses` are the other hosts of the stage that hold releases.
-    `source` is None when nothing is built, as in a rollback.
+    `source` is None when nothing is built, as in a rollback; `back` are migrations to take back.
     """
 
     host: Host
@@ -47,6 +47,7 @@ class Target:
     web: Release | None = None
     static: Release | None = None
     source: Source | None = None
+    back: WayBack | None = None
     fleet: tuple[tuple[Host, Findings], ...] = ()
     witnesses: tuple[tuple[Host, Findings], ...] = ()
 
@@ -96,7 +97,8 @@ class Step:
     lost, nobody knows on which side of the decision the run is, and nothing may be undone.
     Whoever interrupts waits until a step is done that is `brief`, as the one that decides is.
     `needs` are the programs that a host must have for it. `leaves` says what no undo can take
-    back once the step has begun.
+    back once the step has begun. What is `undo_first` is taken back before all else, because hosts
+    that are put back need it.
     """
 
     name: str
@@ -110,6 +112,7 @@ class Step:
     brief: bool = False
     needs: tuple[str, ...] = ()
     leaves: str = ""
+    undo_first: bool = False
 
     def serves(self, roles: Sequence[str]) -> bool:
         """Whether the step is for a host with these roles."""
@@ -127,6 +130,7 @@ def step(
     brief: bool = False,
     needs: tuple[str, ...] = (),
     leaves: str = "",
+    undo_first: bool = False,
 ) -> Callable[[Build], Step]:
     """Make a Step of a function. The first line of its docstring is what people see."""
 
@@ -135,7 +139,18 @@ def step(
         if not says:
             raise TypeError(f"step {name} needs a docstring: it is shown to people")
         return Step(
-            name, says[0], roles, build, phase, undo, rolling, decides, brief, needs, leaves
+            name,
+            says[0],
+            roles,
+            build,
+            phase,
+            undo,
+            rolling,
+            decides,
+            brief,
+            needs,
+            leaves,
+            undo_first,
         )
 
     return wrap

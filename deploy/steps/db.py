@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from deploy.command import Action, Command
+from deploy.release import WayBack
 from deploy.steps import Phase, Target, step, word
 from deploy.steps.slots import schema_may_change
 
@@ -58,18 +59,60 @@ def migrate_now(t: Target) -> Iterator[Action]:
         yield _remembered(t)
 
 
+def _again(t: Target) -> Iterator[Action]:
+    if t.back:
+        yield _program(
+            t, "migrate.py", *_only(t.back), *_run(t), after=_timeout(t), code=t.back.code
+        )
+        yield word("remember", f"{t.layout.root}/.deploy/migrated", t.found.migrated)
+
+
+@step(
+    "db.migrate-back",
+    roles=("db",),
+    phase=Phase.COMMIT,
+    undo=_again,
+    undo_first=True,
+    leaves="migrations that were taken back are applied again, but what they dropped is empty",
+)
+def migrate_back(t: Target) -> Iterator[Action]:
+    """take back the migrations that the old release does not know"""
+    if t.back:
+        # Should this be cut off, nothing is known of the schema until somebody has migrated.
+        yield word("remember", f"{t.layout.root}/.deploy/migrated", "")
+        how = ("--apply", t.run.id)
+        after = (t.code.id, *_timeout(t))
+        yield _program(t, "goback.py", *how, after=after, code=t.back.code)
+        yield _remembered(t)
+
+
+def _only(back: WayBack) -> tuple[str, ...]:
+    return tuple(word for name in back.names for word in ("--only", name))
+
+
+def _run(t: Target) -> tuple[str, str]:
+    return "--run", t.run.id
+
+
+def _timeout(t: Target) -> tuple[str]:
+    return (str(t.project.db.lock_timeout),)
+
+
 def _migrated(t: Target, destructive: str) -> Command:
-    how = ("--destructive", destructive, "--run", t.run.id)
-    return _program(t, "migrate.py", *how, after=(str(t.project.db.lock_timeout),))
+    how = ("--destructive", destructive, *_run(t))
+    return _program(t, "migrate.py", *how, after=_timeout(t))
 
 
 def _remembered(t: Target) -> Command:
     return word("remember", f"{t.layout.root}/.deploy/migrated", t.code.migrations)
 
 
-def _program(t: Target, name: str, *options: str, after: tuple[str, ...] = ()) -> Command:
-    """A program of ours in the release's own Python."""
-    release = t.layout.release(t.code.id)
+def _program(
+    t: Target, name: str, *options: str, after: tuple[str, ...] = (), code: str = ""
+) -> Command:
+    """A program of ours in the Python of the release that goes live, or of `code`."""
+    code = code or t.code.id
+    release = t.layout.release(code)
     program = (f"{release}/venv/bin/python", f"{t.layout.entry}/{name}")
-    argv = (*program, *options, t.layout.root, t.code.id, *after)
+    argv = (*program, *options, t.layout.root, code, *after)
     return Command(argv, cwd=release, quiet_limit=MIGRATE_QUIET)

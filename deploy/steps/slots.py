@@ -50,9 +50,9 @@ def migrates(t: Target) -> bool:
 
 
 def schema_may_change(t: Target) -> bool:
-    """Whether migrations will run, so that pages may fail until they did."""
+    """Whether migrations will run, either way, so that pages may fail until they did."""
     if t.source is None:
-        return False
+        return t.back is not None
     for host, found in t.fleet:
         if "db" in host.roles and host.project.db.migrate:
             return found.migrated != t.code.migrations

@@ -6,6 +6,7 @@ from deploy import main, status
 from deploy.asked import Asked
 from deploy.flow import DEPLOY, DEPLOY_STATIC, ROLLBACK, Flow
 from deploy.outcome import Outcome
+from deploy.schema import wish
 from deploy.tasks.decorator import FleetContext, FleetTask, fleet_task
 from deploy.tasks.means import means
 
@@ -39,11 +40,20 @@ def release_tasks(
         with means(c.asked, "deploy-static") as world:
             return main.deploy(c.asked, world, revision, static_flow)
 
-    @fleet_task(help={"to": "The release to go back to. Default: the one that was live before."})
-    def rollback(c: FleetContext, to: str = "") -> Outcome:
+    @fleet_task(
+        help={
+            "to": "The release to go back to. Default: the one that was live before.",
+            "keep_schema": "Leave migrations that it does not know in the database, unasked.",
+            "migrate_back": "Take such migrations back first, by the newer code.",
+        }
+    )
+    def rollback(
+        c: FleetContext, to: str = "", keep_schema: bool = False, migrate_back: bool = False
+    ) -> Outcome:
         """Go back to the release before, or to a named one, and verify it."""
+        schema = wish(keep_schema=keep_schema, migrate_back=migrate_back)
         with means(c.asked, "rollback") as world:
-            return main.rollback(c.asked, world, to, rollback_flow)
+            return main.rollback(c.asked, world, to, rollback_flow, schema)
 
     @fleet_task(help={"revision": REVISION})
     def plan(c: FleetContext, revision: str = "") -> Outcome:

@@ -335,3 +335,18 @@ def test_a_release_writes_down_which_migrations_it_knows_and_what_they_replace(r
     plan(root)
     known = json.loads((root / "releases" / RELEASE / ".migrations").read_text())
     assert known == {"pages.0001_first": [], "pages.0001_squashed": ["pages.0001_first"]}
+
+
+def test_migrations_that_only_another_release_knows_are_no_obstacle(filled: Path) -> None:
+    write(filled, "0003_add", ["0002_fill"], ADD)
+    migrate(filled)
+    (filled / "releases" / RELEASE / "pages" / "migrations" / "0003_add.py").unlink()
+    write(
+        filled,
+        "0003_index",
+        ["0002_fill"],
+        'migrations.AlterField("page", "title", models.CharField(max_length=40))',
+    )
+    said = plan(filled).stdout
+    assert "tell: pages.0003_index: narrowing\n" in said
+    assert "column pages_page.title takes shorter texts (1 row)" in said

@@ -17,12 +17,12 @@ from deploy.host import Host
 from deploy.journal import Run
 from deploy.plan import make_plan
 from deploy.project import Project, Static, Web
-from deploy.release import Release
+from deploy.release import Release, WayBack
 from deploy.source import Source
 from deploy.steps import HERE, Phase, Target, step
 from deploy.steps.activate import activate
 from deploy.steps.code import push
-from deploy.steps.db import migrate
+from deploy.steps.db import migrate, migrate_back
 from deploy.steps.finish import prune
 from deploy.workshop import Workshop, venv_key
 
@@ -112,6 +112,21 @@ def test_the_plan_of_a_deploy_is_known_word_for_word() -> None:
 
 def test_the_plan_of_a_rollback_is_known_word_for_word() -> None:
     agrees("rollback.txt", lines(ROLLBACK, None))
+
+
+def test_the_plan_of_a_rollback_that_migrates_back_is_known_word_for_word() -> None:
+    back = WayBack(OLD, ("shop.0003_more", "shop.0002_more"))
+    made = targets(Release("000006-fffffff", "b" * 40, "v", "mig"), None, HOSTS)
+    made = [replace(one, back=back) for one in made]
+    plan = make_plan(ROLLBACK, made[0].run, made)
+    undone = [
+        f"undo {part.step.name}: {work.host.name}$ {action.shown()}"
+        for part in plan.parts
+        for work in part.work
+        for action in work.undo
+        if part.step is migrate_back
+    ]
+    agrees("rollback-migrate-back.txt", "\n".join([*plan.lines(), *undone, ""]))
 
 
 def test_a_static_release_touches_the_static_hosts_alone() -> None:

@@ -63,6 +63,15 @@ def run(hosts: Hosts, *parts: Part, events: list[Event] | None = None) -> tuple[
     return run_plan(Plan(RUN, parts), hosts, lambda: None, emit, limit=8)
 
 
+def test_what_the_others_need_to_be_put_back_is_taken_back_before_them() -> None:
+    schema = part("schema", Phase.COMMIT, ["db1"])
+    schema = replace(schema, step=replace(schema.step, undo_first=True))
+    hosts = Hosts({("w1", "b")})
+    with pytest.raises(StepsFailed):
+        run(hosts, part("a", Phase.COMMIT, ["w1"]), schema, part("b", Phase.COMMIT, ["w1"]))
+    assert hosts.names() == ["a", "schema", "b", "unschema", "unb", "una"]
+
+
 def test_every_host_ends_a_step_before_any_begins_the_next() -> None:
     hosts = Hosts()
     run(hosts, part("a", Phase.PREPARE, ["w1", "w2"]), part("b", Phase.COMMIT, ["w1", "w2"]))
