@@ -25,10 +25,12 @@ from deploy.runner import StepsFailed, run_plan
 from deploy.signals import as_interrupts
 from deploy.steps import Phase, Step, word
 from deploy.steps.activate import verified
+from deploy.steps.db import caught_up
 from deploy.steps.slots import ensured
 
 Found = Mapping[str, Findings]
 FINISH = Step("recover.finish", "finish what was decided", (), lambda _: (), Phase.COMMIT)
+SCHEMA = Step("recover.schema", "apply again what was taken back", (), lambda _: (), Phase.COMMIT)
 RESTORE = Step("recover.restore", "take back what was not decided", (), lambda _: (), Phase.COMMIT)
 
 
@@ -83,6 +85,9 @@ def recovery(hosts: Sequence[Host], found: Found, emit: Emit) -> Iterator[Part]:
         if gone:
             emit(Note(f"hosts of {run_id} that are not in the inventory: {', '.join(gone)}"))
         decided = was_decided(run_id, hosts, found)
+        schema = () if decided else tuple(_schema(run_id, hosts, found))
+        if schema:
+            yield Part(SCHEMA, schema)
         what = "was decided: finished" if decided else "was not decided: taken back"
         emit(Note(f"{entry.run.verb} {run_id} by {entry.run.who} {what}"))
         works = tuple(
@@ -92,6 +97,21 @@ def recovery(hosts: Sequence[Host], found: Found, emit: Emit) -> Iterator[Part]:
             if mine.run.id == run_id
         )
         yield Part(FINISH if decided else RESTORE, works)
+
+
+def _schema(run_id: str, hosts: Sequence[Host], found: Found) -> Iterator[Work]:
+    """What the release that comes back may lack: a rollback forgets the key before it begins."""
+    for host in hosts:
+        for mine in found[host.name].open_runs:
+            change = mine.changes.get("web")
+            unsure = mine.run.verb == "rollback" and not found[host.name].migrated
+            if not (mine.run.id == run_id and change and change.before and unsure):
+                continue
+            live = found[host.name].web.complete.get(change.before)
+            if live and "db" in host.roles and host.project.db.migrate:
+                file = f"{host.project.root}/.deploy/migrated"
+                again = caught_up(host, live.id, run_id)
+                yield Work(host, (again, word("remember", file, live.migrations)))
 
 
 def was_decided(run_id: str, hosts: Sequence[Host], found: Found) -> bool:

@@ -58,6 +58,53 @@ def resolve(top: Path, project: Project, revision: str, run: RunHere) -> Source:
     )
 
 
+@dataclass(frozen=True)
+class Commit:
+    """A commit, for people."""
+
+    revision: str
+    author: str
+    subject: str
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What lies between a live revision and a source: `missing` is live and not in the source."""
+
+    commits: tuple[Commit, ...]
+    missing: tuple[Commit, ...]
+    migrations: tuple[str, ...]
+
+
+def changes(top: Path, source: Source, live: str, run: RunHere) -> Changes:
+    """The commits and new migration files of `source` since `live`, newest first.
+
+    Raises Refused if git does not know what is live. Migrations are those of the project itself,
+    named after their folder; what packages bring is known on the hosts alone.
+    """
+    git = _Git(top, run)
+    since = git.commit(live)
+    where = ("--", source.path or ".")
+    added = git.say(
+        "diff", "--name-only", "--diff-filter=A", "-z", since, source.revision, *where
+    ).split("\0")
+    names = [PurePosixPath(path) for path in added if "/migrations/" in f"/{path}"]
+    return Changes(
+        _commits(git, f"{since}..{source.revision}", where),
+        _commits(git, f"{source.revision}..{since}", where),
+        tuple(f"{p.parts[-3]}.{p.stem}" for p in names if _is_migration(p)),
+    )
+
+
+def _is_migration(path: PurePosixPath) -> bool:
+    return path.suffix == ".py" and path.stem != "__init__" and len(path.parts) >= 3
+
+
+def _commits(git: "_Git", between: str, where: tuple[str, ...]) -> tuple[Commit, ...]:
+    lines = git.say("log", "--format=%h%x09%an%x09%s", between, *where).splitlines()
+    return tuple(Commit(*line.split("\t", 2)) for line in lines if line.count("\t") >= 2)
+
+
 class _Git:
     """Questions to git about one repository, each an argument list that no shell sees."""
 

@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 
 from deploy.asked import Asked
+from deploy.command import Command
 from deploy.findings import Findings
+from deploy.fleet import Fleet
 from deploy.host import Host
 from deploy.means import Means, on_hosts
 from deploy.outcome import Outcome
+from deploy.release import Layout
 from deploy.report import Fact, Note, Table
 
 
@@ -71,23 +74,42 @@ def releases(asked: Asked, means: Means) -> Outcome:
     stage = asked.load()
     with on_hosts(asked, means, stage, asked.select(stage)) as fleet:
         found = fleet.look()
-    rows = []
+        unknown = {host.name: _unknown(fleet, host) for host in fleet.hosts}
+    rows: list[dict[str, object]] = []
     for host in fleet.hosts:
         for kind in ("web", "static"):
-            rows += _rows(host.name, kind, found[host.name])
+            rows += _rows(host.name, kind, found[host.name], unknown[host.name])
     if asked.json:
         for row in rows:
-            names = ("host", "kind", "release", "revision", "state")
-            means.emit(Fact(row[0], {"event": "release", **dict(zip(names, row, strict=True))}))
+            means.emit(Fact(str(row["host"]), {"event": "release", **row}))
     else:
-        columns = ("host", "kind", "release", "revision", "state")
-        means.emit(Table(stage.project.name, columns, tuple(map(tuple, rows))))
+        columns = ("host", "kind", "release", "revision", "state", "unknown")
+        cells = tuple(tuple(_text(row[column]) for column in columns) for row in rows)
+        means.emit(Table(stage.project.name, columns, cells))
     return Outcome()
 
 
-def _rows(host: str, kind: str, found: Findings) -> list[list[str]]:
+def _unknown(fleet: Fleet, host: Host) -> dict[str, list[str]]:
+    """By release, the migrations that runs have applied and that it does not know."""
+    if "db" not in host.roles:
+        return {}
+    layout = Layout(host.project.root)
+    argv = (host.project.python, f"{layout.entry}/records.py", layout.root)
+    said = fleet.execute(host.name, Command(argv, changes=False), lambda _line: None)
+    # A host that has not been released to yet has neither the program nor anything to say.
+    lines = [line.split(" ") for line in said.output.splitlines()] if said.ok else []
+    return {words[0]: words[1:] for words in lines}
+
+
+def _text(value: object) -> str:
+    return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+def _rows(
+    host: str, kind: str, found: Findings, unknown: dict[str, list[str]]
+) -> list[dict[str, object]]:
     tree = found.tree(kind)
-    rows = []
+    rows: list[dict[str, object]] = []
     for name in sorted({*tree.complete, *tree.partial}, reverse=True):
         release = tree.complete.get(name)
         state = "incomplete" if release is None else "complete"
@@ -95,7 +117,11 @@ def _rows(host: str, kind: str, found: Findings) -> list[list[str]]:
             state = "live"
         elif name == tree.previous:
             state = "previous"
-        rows.append([host, kind, name, release.revision[:12] if release else "", state])
+        row: dict[str, object] = {"host": host, "kind": kind, "release": name}
+        row["revision"] = release.revision[:12] if release else ""
+        row["state"] = state
+        row["unknown"] = unknown.get(name, []) if kind == "web" else []
+        rows.append(row)
     return rows
 
 

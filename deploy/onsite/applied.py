@@ -22,3 +22,19 @@ def note(root: Path, run: str, release: str, verb: str, names: Iterable[str]) ->
         file.write(lines)
         file.flush()
         os.fsync(file.fileno())
+
+
+def standing(root: Path) -> list[str]:
+    """The migrations that runs have applied and none has taken back since, in their order."""
+    try:
+        lines = (root / ".deploy" / FILE).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    names: dict[str, None] = {}
+    for line in lines:
+        verb, _, _, name = line.split(" ", 3)
+        if verb == "apply":
+            names[name] = None
+        else:
+            names.pop(name, None)
+    return list(names)

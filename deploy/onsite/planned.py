@@ -47,7 +47,7 @@ def _planned(options: argparse.Namespace) -> int:
     _, later = parts(migrations, judged, options.destructive)
     if later:
         say(f"tell: after the switch: {', '.join(map(name_of, later))}")
-    say(f"pending {len(migrations)}")
+    say(f"pending {len(migrations)}" if migrations else "tell: no migration is pending")
     return 0
 
 

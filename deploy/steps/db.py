@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from deploy.command import Action, Command
-from deploy.release import WayBack
+from deploy.host import Host
+from deploy.release import Layout, WayBack
 from deploy.steps import Phase, Target, step, word
 from deploy.steps.slots import schema_may_change
 
@@ -84,6 +85,14 @@ def migrate_back(t: Target) -> Iterator[Action]:
         after = (t.code.id, *_timeout(t))
         yield _program(t, "goback.py", *how, after=after, code=t.back.code)
         yield _remembered(t)
+
+
+def caught_up(host: Host, release: str, run_id: str) -> Command:
+    """Run what the database lacks of a release, after a rollback was cut off on its way back."""
+    layout, timeout = Layout(host.project.root), str(host.project.db.lock_timeout)
+    code = layout.release(release)
+    program = (f"{code}/venv/bin/python", f"{layout.entry}/migrate.py", "--run", run_id)
+    return Command((*program, layout.root, release, timeout), cwd=code, quiet_limit=MIGRATE_QUIET)
 
 
 def _only(back: WayBack) -> tuple[str, ...]:

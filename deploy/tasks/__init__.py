@@ -4,7 +4,7 @@ from invoke.collection import Collection
 
 from deploy.flow import DEPLOY, DEPLOY_STATIC, ROLLBACK, Flow
 from deploy.tasks import hosts, site, steps
-from deploy.tasks.releases import release_tasks, show_releases, show_status
+from deploy.tasks.releases import release_tasks, show_pending, show_releases, show_status
 
 __all__ = ["namespace"]
 
@@ -20,6 +20,7 @@ def namespace(
         *release_tasks(deploy, deploy_static, rollback),
         show_status,
         show_releases,
+        show_pending,
         hosts.setup,
         hosts.lock,
         hosts.unlock,

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from deploy import main, status
+from deploy import pending as waiting
 from deploy.asked import Asked
 from deploy.flow import DEPLOY, DEPLOY_STATIC, ROLLBACK, Flow
 from deploy.outcome import Outcome
@@ -70,6 +71,13 @@ def show_status(c: FleetContext) -> Outcome:
     """Show what is live on each host, what it really serves, and who is changing it."""
     with means(c.asked, "status", logged=False) as world:
         return status.status(c.asked, world)
+
+
+@fleet_task(name="pending", help={"revision": "Up to which commit. Default: HEAD."})
+def show_pending(c: FleetContext, revision: str = "") -> Outcome:
+    """List commits and migrations that are not live yet. Changes nothing."""
+    with means(c.asked, "pending", logged=False) as world:
+        return waiting.pending(c.asked, world, revision)
 
 
 @fleet_task(name="releases")

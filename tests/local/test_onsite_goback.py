@@ -159,3 +159,13 @@ def test_a_way_back_that_fails_tells_what_was_taken_back(two: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("pages.0003_sql could not be taken back: OperationalError")
     assert "taken back before it: pages.0004_add\n" in done.stderr
+
+
+def test_what_each_release_does_not_know_is_told_without_the_database(two: Path) -> None:
+    (two / ".deploy").mkdir()
+    newer(two, ("0003_add", ADD))
+    (two / "db.sqlite3").rename(two / "db.aside")
+    assert run(two, "records.py", str(two)).stdout == f"{RELEASE} pages.0003_add\n"
+    (two / "db.aside").rename(two / "db.sqlite3")
+    run(two, "goback.py", "--apply", "run-1", str(two), NEWER, RELEASE)
+    assert run(two, "records.py", str(two)).stdout == ""

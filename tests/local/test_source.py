@@ -10,7 +10,7 @@ from deploy.command import Command, Result
 from deploy.errors import Refused
 from deploy.here import run_here
 from deploy.project import Project
-from deploy.source import Source, resolve
+from deploy.source import Source, changes, resolve
 
 PROJECT = Project(name="shop", source="site")
 
@@ -130,3 +130,26 @@ def test_migrations_have_one_key_as_long_as_none_is_added_or_changed(top: Path) 
 def test_new_packages_may_bring_migrations_so_they_change_that_key_too(top: Path) -> None:
     before = resolve(top, PROJECT, "", run)
     assert change(top, "site/requirements.txt", "Django\nwagtail\n").migrations != before.migrations
+
+
+def test_what_is_not_live_is_commits_and_new_migrations_and_what_only_the_live_one_has(
+    top: Path,
+) -> None:
+    live = git(top, "rev-parse", "HEAD")
+    git(top, "checkout", "-q", "-b", "other")
+    change(top, "site/pages/hot.py", "fix")
+    hot = git(top, "rev-parse", "HEAD")
+    git(top, "checkout", "-q", "-")
+    change(top, "site/pages/migrations/0002_more.py", "two")
+    change(top, "site/pages/migrations/__init__.py", "")
+    change(top, "elsewhere.txt", "not part of the site")
+    source = change(top, "site/pages/views.py", "a\tpage")
+    since = changes(top, source, live, run)
+    assert [one.author for one in since.commits] == ["Ann"] * 3
+    assert (since.missing, since.migrations) == ((), ("pages.0002_more",))
+    assert [one.revision for one in changes(top, source, hot, run).missing] == [hot[:7]]
+
+
+def test_a_live_revision_that_git_does_not_know_is_refused(top: Path) -> None:
+    with pytest.raises(Refused, match="git knows no revision"):
+        changes(top, resolve(top, PROJECT, "", run), "1a2b3c4", run)

@@ -20,6 +20,7 @@ from deploy.inventory import load_stage
 from deploy.journal import Run
 from deploy.onsite.envfile import parse
 from deploy.outcome import Outcome
+from deploy.pending import _commit
 from deploy.plan import make_plan
 from deploy.project import Project
 from deploy.release import Release
@@ -27,7 +28,7 @@ from deploy.report import Began, Ended, Fact, Note, Said
 from deploy.report.jsonevents import JsonEvents
 from deploy.report.jsonlines import error_line, output_line, result_line
 from deploy.runner import StepsFailed, run_plan
-from deploy.source import Source
+from deploy.source import Commit, Source
 from deploy.status import host_facts
 from deploy.steps import Phase, Target
 from deploy.workshop import Workshop
@@ -220,7 +221,9 @@ def events() -> list[dict[str, Any]]:
     stream = StringIO()
     tell = JsonEvents(stream)
     host = Host("web1", roles=("web",))
-    release = dict.fromkeys(("event", "host", "kind", "release", "revision", "state"), "release")
+    release = dict.fromkeys(
+        ("event", "host", "kind", "release", "revision", "state", "unknown"), "release"
+    )
     tell(Began("code.push", "", ("web1",)))
     tell(Ended("web1", "code.push", False, 0.1, "why", 3))
     tell(Note("a sentence"))
@@ -229,6 +232,7 @@ def events() -> list[dict[str, Any]]:
     migration = dict.fromkeys(("migration", "state", "risk", "operations", "rows", "sql"))
     fact = json.dumps({"event": "migration", **migration})
     tell(Said("db1", "db.plan", f"fact: {fact}"))
+    tell(Fact("", _commit(Commit("1a2b3c4", "ann", "Add a page"))))
     lines = [output_line("web1", "text")]
     result = json.loads(result_line("deploy", 0.1, Outcome("000001-aaaaaaa")))
     failed = json.loads(error_line("deploy", 0.1, Refused("what", "hint"), 2))

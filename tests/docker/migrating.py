@@ -1,0 +1,68 @@
+"""Revisions with migrations, and what the database has of them."""
+
+import shlex
+from dataclasses import dataclass
+
+from tests.docker.checkout import Checkout
+from tests.docker.hosts import Hosts
+
+MIGRATION = '''"""A change of the schema."""
+
+from django.db import migrations, models
+
+
+def code(apps, editor):
+    pass
+
+
+class Migration(migrations.Migration):
+    dependencies = [("guestbook", "{after}")]
+    {more}
+    operations = [{operations}]
+'''
+LAST = "0002_entry_photo"
+"""The last migration of the sample site."""
+COLOUR = 'migrations.AddField("entry", "colour", models.CharField(max_length=9, null=True))'
+MOOD = COLOUR.replace("colour", "mood")
+NO_COLOUR = 'migrations.RemoveField("entry", "colour")'
+NO_WAY_BACK = "migrations.RunPython(code)"
+
+
+def add(
+    checkout: Checkout, name: str, operations: str, after: str = LAST, more: str = "atomic = True"
+) -> None:
+    """Write a migration of the sample site; `commit` is for the caller."""
+    text = MIGRATION.format(after=after, operations=operations, more=more)
+    checkout.write(f"guestbook/migrations/{name}.py", text)
+
+
+@dataclass(frozen=True)
+class Database:
+    """The database of a fleet, asked by root on `host` through `client`, which SQL follows."""
+
+    hosts: Hosts
+    host: str
+    client: str
+
+    def sql(self, statement: str) -> str:
+        """What the database answers, one row a line."""
+        return self.hosts.on(self.host, f"{self.client} {shlex.quote(statement)}").strip()
+
+    def rows(self) -> list[str]:
+        """Every row that visitors wrote, as the sample site knows it."""
+        columns = "id, name, message, photo, created"
+        return self.sql(f"SELECT {columns} FROM guestbook_entry ORDER BY id").splitlines()  # noqa: S608
+
+    def has(self, column: str) -> bool:
+        """Whether the guestbook has the column."""
+        statement = f"SELECT count({column}) FROM guestbook_entry"  # noqa: S608
+        line = f"{self.client} {shlex.quote(statement)}"
+        return self.hosts.tried(self.host, line)[0]
+
+    def forget(self, *columns: str) -> None:
+        """Make the schema what the sample site knows, whatever a story has left."""
+        for column in columns:
+            if self.has(column):
+                self.sql(f"ALTER TABLE guestbook_entry DROP COLUMN {column}")
+        where = f"app = 'guestbook' AND name > '{LAST}'"
+        self.sql(f"DELETE FROM django_migrations WHERE {where}")  # noqa: S608

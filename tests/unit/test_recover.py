@@ -1,0 +1,40 @@
+"""What recover does about the schema after a rollback that was cut off."""
+
+from dataclasses import replace
+
+from deploy.findings import Findings, Tree
+from deploy.host import Host
+from deploy.journal import Change, Entry, Run
+from deploy.project import Project
+from deploy.recover import RESTORE, SCHEMA, recovery
+from deploy.release import Release
+
+OLD, NEW = "000001-aaaaaaa", "000002-bbbbbbb"
+DB = Host("db1", roles=("db",), project=Project(name="shop", root="/srv/www/shop"))
+OPEN = Entry(Run("r1", "rollback", "ann@desk"), "db1", ("db1",), {"web": Change(NEW, OLD)})
+TREE = Tree(current=NEW, complete={name: Release(name, migrations=name) for name in (OLD, NEW)})
+FOUND = Findings(root="ok", web=TREE, runs=(OPEN,), migrated="")
+
+
+def parts(found: Findings) -> list[tuple[str, list[str]]]:
+    made = recovery((DB,), {"db1": found}, lambda _event: None)
+    return [(p.step.name, [a.shown() for w in p.work for a in w.actions]) for p in made]
+
+
+def test_what_a_rollback_may_have_taken_back_is_applied_again_before_hosts_are_asked() -> None:
+    (first, actions), (second, _) = parts(FOUND)
+    assert (first, second) == (SCHEMA.name, RESTORE.name)
+    assert f"migrate.py --run r1 /srv/www/shop {NEW}" in actions[0]
+    assert actions[1] == f"remember /srv/www/shop/.deploy/migrated {NEW}"
+
+
+def test_a_database_that_is_known_to_fit_is_left_alone() -> None:
+    assert [name for name, _ in parts(replace(FOUND, migrated=NEW))] == [RESTORE.name]
+
+
+def test_a_rollback_that_was_decided_keeps_its_schema() -> None:
+    done = replace(OPEN, ended="commit")
+    other = replace(FOUND, runs=(done,))
+    hosts = (DB, replace(DB, name="web1", roles=("web",)))
+    made = recovery(hosts, {"db1": other, "web1": FOUND}, lambda _event: None)
+    assert SCHEMA.name not in [part.step.name for part in made]
