@@ -42,7 +42,7 @@ def participants(
 
 
 def in_a_bucket(stage: Stage, roles: Sequence[str]) -> bool:
-    """Whether a flow for `roles` is about static files in a bucket: no host takes part in it."""
+    """Whether what is for `roles` is about static files in a bucket: no host takes part in it."""
     return tuple(roles) == ("static",) and stage.project.static.mode == "storage"
 
 

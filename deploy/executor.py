@@ -13,6 +13,7 @@ import fabric
 from invoke.tasks import Call, Task
 
 from deploy.asked import Asked
+from deploy.choice import in_a_bucket
 from deploy.errors import Refused
 from deploy.host import Host
 from deploy.inventory import stage_path
@@ -55,11 +56,15 @@ class DeployExecutor(fabric.Executor):  # type: ignore[misc]  # Fabric ships no 
         return replace(asked(self._args, start, os.environ), rest=rest)
 
     @cached_property
+    def loaded(self) -> Asked:
+        """The same with its stage."""
+        return replace(self.asked, loaded=self.asked.load())
+
+    @cached_property
     def with_stage(self) -> Asked:
-        """The same with its stage loaded, and checked to select some host."""
-        loaded = replace(self.asked, loaded=self.asked.load())
-        loaded.select(loaded.load())
-        return loaded
+        """The same, checked to select some host."""
+        self.loaded.select(self.loaded.load())
+        return self.loaded
 
     def execute(self, *tasks: Any) -> dict[Task[Any], Any]:
         """Runs the tasks one after the other; raises TaskEnded from whatever ends one early."""
@@ -110,12 +115,18 @@ class DeployExecutor(fabric.Executor):  # type: ignore[misc]  # Fabric ships no 
 
     def _placed(self, call: Call, apply_hosts: bool) -> list[Call]:
         if isinstance(call.task, FleetTask):
-            return [FleetCall(call, self.with_stage if call.task.needs_stage else self.asked)]
+            return [FleetCall(call, self._asked_of(call.task))]
         if apply_hosts and (hosts := self._selected()):
             return [HostsCall(call, hosts, self.with_stage)]
         named = words(self._args, "hosts", "-H") if apply_hosts else ()
         params = self.normalize_hosts(named or getattr(call, "hosts", None))
         return [self.parameterize(call, one) for one in params] or [call]
+
+    def _asked_of(self, task: FleetTask) -> Asked:
+        if not task.needs_stage:
+            return self.asked
+        bucket = task.takes_bucket and in_a_bucket(self.loaded.load(), self.asked.roles)
+        return self.loaded if bucket else self.with_stage
 
     def _selected(self) -> tuple[Host, ...]:
         """The inventory's hosts that an ordinary task is meant for; none: Fabric knows better."""

@@ -135,17 +135,19 @@ def reached(
     limit: int,
     *,
     witnesses: Sequence[Host] = (),
+    needed: Sequence[Host] = (),
     skip_bad: bool = False,
 ) -> Iterator[Fleet]:
     """Reach all hosts at once. Raises Refused naming every host that cannot be reached.
 
-    A witness that cannot be reached is left out. With `skip_bad`, so are hosts, unless all are.
+    A witness that cannot be reached is left out, unless it is among the `needed` ones. With
+    `skip_bad`, so are needed witnesses and hosts, unless all hosts are.
     """
     links = {host.name: reach(host, words()) for host in (*hosts, *witnesses)}
     try:
         failed = open_all(tuple(links.values()))
-        bad = {host.name: failed[host.name] for host in hosts if host.name in failed}
-        if bad and (not skip_bad or len(bad) == len(hosts)):
+        bad = {host.name: failed[host.name] for host in (*hosts, *needed) if host.name in failed}
+        if bad and (not skip_bad or bad.keys() >= {host.name for host in hosts}):
             raise _unreachable(bad)
         good = [host for host in hosts if host.name not in failed]
         seen = [host for host in witnesses if host.name not in failed]

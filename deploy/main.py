@@ -38,6 +38,7 @@ from deploy.signals import as_interrupts, too_late
 from deploy.source import resolve
 from deploy.stage import Stage
 from deploy.steps import HERE, Target
+from deploy.steps.build import check_files
 from deploy.steps.db import contract
 from deploy.steps.journal import commit
 from deploy.verdict import not_contracted, verdict
@@ -74,6 +75,13 @@ def rollback(
 
     `schema` says what is to happen to migrations that it does not know: see `deploy.schema`.
     """
+    stage = asked.load()
+    if in_a_bucket(stage, asked.roles):
+        raise Refused(
+            "nothing changed: static files in a bucket have nothing to go back to: those of all"
+            " releases that are kept are there, and each release has its own manifest",
+            hint="fab rollback takes the pages back, and with them what they name",
+        )
 
     def choose(hosts: Sequence[Host], found: Found) -> Goal:
         return rollback_target(hosts, found, to)
@@ -81,7 +89,7 @@ def rollback(
     def ask(fleet: Fleet, found: Found, goal: Goal) -> Goal:
         return replace(goal, back=asked_back(fleet, found, goal, schema))
 
-    return run_flow(asked, means, asked.load(), flow, choose, ask)
+    return run_flow(asked, means, stage, flow, choose, ask)
 
 
 def asked_back(fleet: Fleet, found: Found, goal: Goal, wish: str) -> WayBack | None:
@@ -182,7 +190,8 @@ def _run_once(
         must_have_here(flow, stage.project)
     run = new_run(flow.verb, means.who)
     others = bystanders(stage, hosts) if hosts else ()
-    with as_interrupts(), on_hosts(asked, means, stage, hosts, others) as fleet:
+    needed = _must_answer(stage, flow, others)
+    with as_interrupts(), on_hosts(asked, means, stage, hosts, others, needed) as fleet:
         found = fleet.look()
         must_be_fit(flow, fleet.hosts, found)
         plan, goal = _planned(means, stage, flow, run, fleet, found, choose, ask)
@@ -200,13 +209,20 @@ def _run_once(
 
 
 def _hosts(asked: Asked, stage: Stage, flow: Flow) -> tuple[Host, ...]:
-    if in_a_bucket(stage, flow.roles):
+    if in_a_bucket(stage, flow.roles) or in_a_bucket(stage, asked.roles):
         return ()
     selected = asked.select(stage, flow.roles)
     hosts = participants(stage, selected, asked.roles or flow.roles, flow.served)
     if not hosts and flow.served != {HERE}:
         raise Refused("none of the selected hosts has a role that holds releases")
     return hosts
+
+
+def _must_answer(stage: Stage, flow: Flow, others: Sequence[Host]) -> tuple[Host, ...]:
+    """The bystanders without whose answer nobody knows whether pages will find their files."""
+    if check_files not in flow.steps or stage.project.static.mode != "server":
+        return ()
+    return tuple(host for host in others if "static" in host.roles)
 
 
 def _planned(

@@ -36,14 +36,16 @@ def on_hosts(
     stage: Stage,
     hosts: Sequence[Host],
     witnesses: Sequence[Host] = (),
+    needed: Sequence[Host] = (),
 ) -> Iterator[Fleet]:
-    """Reach these hosts, or Refused; they are left when the block ends."""
+    """Reach these hosts and the needed witnesses, or Refused; all are left when the block ends."""
     with reached(
         hosts,
         means.here,
         means.reach,
         stage.parallel,
         witnesses=witnesses,
+        needed=needed,
         skip_bad=asked.skip_bad_hosts,
     ) as fleet:
         there = {host.name for host in (*fleet.hosts, *fleet.witnesses)}

@@ -42,11 +42,13 @@ class FleetContext(Context):
 class FleetTask(Task):  # type: ignore[misc]  # Fabric ships no types
     """A task that is called once, with a FleetContext.
 
-    `needs_stage` if it is about hosts; `takes_rest` if what stands behind `--` is for it.
+    `needs_stage` if it is about hosts; `takes_rest` if what stands behind `--` is for it;
+    `takes_bucket` if `-R static` may mean a bucket, without any host of that role.
     """
 
     needs_stage = True
     takes_rest = False
+    takes_bucket = False
 
     def __call__(
         self, c: object, *args: Any, **options: Any
@@ -72,11 +74,13 @@ def fleet_task(
     post: Iterable[Task] = (),
     stage: bool = True,
     takes_rest: bool = False,
+    takes_bucket: bool = False,
 ) -> Callable[[Body], FleetTask]:
     """Makes a task of a function that takes a FleetContext and returns an Outcome or nothing.
 
     `stage=False` is for tasks that need no hosts: then neither stage nor roles are looked up.
-    With `takes_rest`, what stands behind `--` is in `asked.rest`, and not a command of its own.
+    With `takes_rest`, what stands behind `--` is in `asked.rest`, and not a command of its own;
+    with `takes_bucket`, `-R static` is allowed where static files are in a bucket.
     The other arguments are those of Invoke's own decorator.
     """
 
@@ -97,6 +101,7 @@ def fleet_task(
         )
         task.needs_stage = stage
         task.takes_rest = takes_rest
+        task.takes_bucket = takes_bucket
         return task
 
     return made

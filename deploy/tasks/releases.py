@@ -28,14 +28,16 @@ def release_tasks(
 ) -> tuple[FleetTask, ...]:
     """The tasks, for the flows as they are or as a fabfile changed them."""
 
-    @fleet_task(help={"revision": REVISION, "allow_destructive": ALLOW_DESTRUCTIVE})
+    @fleet_task(
+        help={"revision": REVISION, "allow_destructive": ALLOW_DESTRUCTIVE}, takes_bucket=True
+    )
     def deploy(c: FleetContext, revision: str = "", allow_destructive: bool = False) -> Outcome:
         """Release to all selected hosts: push, install, collect, migrate, switch, verify."""
         asked = allowing(c.asked) if allow_destructive else c.asked
         with means(asked, "deploy") as world:
             return main.deploy(asked, world, revision, deploy_flow)
 
-    @fleet_task(help={"revision": REVISION})
+    @fleet_task(help={"revision": REVISION}, takes_bucket=True)
     def deploy_static(c: FleetContext, revision: str = "") -> Outcome:
         """Release the static files alone: collect here, send to the static hosts, switch."""
         with means(c.asked, "deploy-static") as world:
@@ -46,7 +48,8 @@ def release_tasks(
             "to": "The release to go back to. Default: the one that was live before.",
             "keep_schema": "Leave migrations that it does not know in the database, unasked.",
             "migrate_back": "Take such migrations back first, by the newer code.",
-        }
+        },
+        takes_bucket=True,
     )
     def rollback(
         c: FleetContext, to: str = "", keep_schema: bool = False, migrate_back: bool = False
@@ -56,7 +59,7 @@ def release_tasks(
         with means(c.asked, "rollback") as world:
             return main.rollback(c.asked, world, to, rollback_flow, schema)
 
-    @fleet_task(help={"revision": REVISION})
+    @fleet_task(help={"revision": REVISION}, takes_bucket=True)
     def plan(c: FleetContext, revision: str = "") -> Outcome:
         """Show what deploy would do on each host, command by command. Changes nothing."""
         asked = replace(c.asked, dry=True)

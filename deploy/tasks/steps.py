@@ -38,28 +38,28 @@ def code_install(c: FleetContext, release: str = "") -> Outcome:
         return main.on_newest(c.asked, world, INSTALL, release)
 
 
-@fleet_task(name="collect", help={"revision": REVISION})
+@fleet_task(name="collect", help={"revision": REVISION}, takes_bucket=True)
 def static_collect(c: FleetContext, revision: str = "") -> Outcome:
     """Collect the static files of a revision on this machine."""
     with means(c.asked, "static.collect") as world:
         return main.deploy(c.asked, world, revision, COLLECT)
 
 
-@fleet_task(name="sync", help={"revision": REVISION})
+@fleet_task(name="sync", help={"revision": REVISION}, takes_bucket=True)
 def static_sync(c: FleetContext, revision: str = "") -> Outcome:
     """Send the static files as a new static release, without switching to it."""
     with means(c.asked, "static.sync") as world:
         return main.deploy(c.asked, world, revision, SYNC)
 
 
-@fleet_task(name="check")
+@fleet_task(name="check", takes_bucket=True)
 def static_check(c: FleetContext) -> Outcome:
     """See that each static host has every file that live pages name, with the right content."""
     with means(c.asked, "static.check") as world:
         return main.on_hosts_alone(c.asked, world, CHECK_STATIC)
 
 
-@fleet_task(name="prune")
+@fleet_task(name="prune", takes_bucket=True)
 def static_prune(c: FleetContext) -> Outcome:
     """Take away static releases, and files, that no release that is kept can need."""
     with means(c.asked, "static.prune") as world:

@@ -78,3 +78,20 @@ def test_a_release_to_the_rest_says_who_is_left_out(
     assert f"the web hosts differ: {live['web2']}, {new}" in checkout.fab("status").out
     both = checkout.fab("deploy", "--json").result["release"]
     assert set(hosts.served().values()) == {both}
+
+
+def test_pages_wait_for_a_static_host_that_cannot_say_whether_it_has_their_files(
+    hosts: Hosts, live: dict[str, str], checkout: Checkout, mend: Callable[[], None]
+) -> None:
+    checkout.title("Without knowing")
+    with without(hosts, ["static1"], "kill", mend):
+        told = checkout.fab("-R", "web", "deploy", code=2)
+        assert "not started, nothing changed" in told.err
+        assert re.search(r"^(error: )?static1: ", told.err, re.MULTILINE)
+        assert {name: hosts.released(name) for name in ("web1", "web2")} == {
+            name: live[name] for name in ("web1", "web2")
+        }
+        told = checkout.fab("-R", "web", "--skip-bad-hosts", "deploy")
+        assert "left out, because they cannot be reached: static1" in told.out
+    checkout.fab("-R", "web", "rollback")
+    assert hosts.served() == live

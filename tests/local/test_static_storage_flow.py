@@ -1,6 +1,8 @@
 """Whole runs with static files in a bucket: in which order, with what manifest, and what stops."""
 
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -26,6 +28,8 @@ from tests.local.test_flows import HOSTS, Fleet, seal_without_packages, switch_o
 from tests.local.test_static_bucket import FILES
 
 NEEDS_A_SERVER = (wheels, install, entry, static_server, apache, warm, migrate, ask_again)
+FAB = Path(sys.executable).with_name("fab")
+"""Fabric's own script, which a fabfile of the toolkit takes over."""
 FLOW = DEPLOY.without(*NEEDS_A_SERVER)
 FLOW = FLOW.replace(seal, seal_without_packages).replace(activate, switch_only)
 
@@ -170,3 +174,48 @@ def test_a_cdn_that_was_not_told_stops_the_release_and_is_told_by_the_next_one(
     told.unlink()
     shop.deploy()
     assert not told.exists()
+
+
+def fab(shop: Shop, *words: str) -> subprocess.CompletedProcess[str]:
+    """What `fab WORDS` says in the shop's repository, whose stage has no host of role static."""
+    top = shop.path / "repository"
+    (top / "inventories").mkdir(exist_ok=True)
+    hosts = '[hosts.web1]\naddress = "127.0.0.1"\nport = 1\nroles = ["web"]\n'
+    (top / "inventories" / "live.toml").write_text(hosts)
+    env = "".join(f'{name} = "{value}"\n' for name, value in shop.project.static.env)
+    (top / "pyproject.toml").write_text(
+        '[tool.deploy]\nname = "shop"\nstage = "live"\nsettings = "pages.settings"\n'
+        f'static.mode = "storage"\n[tool.deploy.static.env]\n{env}'
+    )
+    (top / "fabfile.py").write_text(
+        "from deploy.cli import takeover\n\ntakeover()\n\n"
+        "from deploy.tasks import namespace\n\nns = namespace()\n"
+    )
+    shop.commit()
+    home = {f"XDG_{kind}_HOME": str(shop.path / kind) for kind in ("CACHE", "STATE")}
+    return subprocess.run(
+        [FAB, *words],
+        cwd=top,
+        env={**os.environ, **home},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_the_role_static_means_the_bucket_where_no_host_has_it(shop: Shop) -> None:
+    planned = fab(shop, "--dry", "-R", "static", "deploy-static")
+    assert planned.returncode == 0, planned.stderr
+    assert "static.sync: send the static files that the bucket lacks" in planned.stdout
+    back = fab(shop, "-R", "static", "rollback")
+    assert back.returncode == 2
+    assert "static files in a bucket have nothing to go back to" in back.stderr
+    assert "fab rollback takes the pages back" in back.stderr
+    assert (
+        'no host of live.toml has the role "static"' in fab(shop, "-R", "static", "status").stderr
+    )
+    alone = fab(shop, "-R", "static", "--", "touch", "here")
+    assert alone.returncode == 2
+    assert not (shop.path / "repository" / "here").exists()
