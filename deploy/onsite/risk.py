@@ -298,7 +298,8 @@ def _narrowings(old: Any, new: Any) -> Iterator[tuple[str, bool]]:
 
 def _less(old: Any, new: Any, name: str) -> bool:
     was, now = getattr(old, name, None), getattr(new, name, None)
-    return now is not None and (was is None or now < was)
+    unbound = was is None and type(old) is type(new)
+    return now is not None and (unbound or (was is not None and now < was))
 
 
 def _database_part(field: Any) -> object:
