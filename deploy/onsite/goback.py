@@ -20,7 +20,7 @@ from database import busy, connect, first_line
 from enter import release_of
 from envfile import NotReady
 from risk import backwards, judge
-from schema import RECORD, executor_of, name_of, pending, record, rows
+from schema import RECORD, executor_of, name_of, pending, record, records, rows
 from started import say, started
 from turn import take_turn
 from watch import Watch
@@ -92,7 +92,10 @@ def _way(executor: Any, options: argparse.Namespace) -> Way:
         f"{app}.{name}": [f"{label}.{other}" for label, other in migration.replaces]
         for (app, name), migration in executor.loader.disk_migrations.items()
     }
-    newer = {options.code: here, **_newer(options.root, options.target)}
+    newer = {
+        options.code: here,
+        **{name: known for name, known in records(options.root).items() if name > options.target},
+    }
     candidates = {name: replaces for known in newer.values() for name, replaces in known.items()}
     unknown = sorted(
         name
@@ -148,18 +151,11 @@ def _squashed(executor: Any, unknown: list[str], known: set[str]) -> list[str]:
     return found
 
 
-def _newer(root: Path, target: str) -> dict[str, dict[str, list[str]]]:
-    found = {}
-    for path in (root / "releases").glob(f"[0-9]*/{RECORD}"):
-        if path.parent.name > target:
-            found[path.parent.name] = json.loads(path.read_text(encoding="utf-8"))
-    return found
-
-
 def _record(root: Path, release: str) -> dict[str, list[str]]:
     """What a release knows; one that has no record yet is asked to write it."""
     path = release_of(root, release) / RECORD
-    if not path.exists():
+    known = records(root).get(release)
+    if known is None:
         python = root / "releases" / release / "venv" / "bin" / "python"
         program = str(root / "entry" / "goback.py")
         done = subprocess.run(
@@ -171,7 +167,7 @@ def _record(root: Path, release: str) -> dict[str, list[str]]:
         )
         if done.returncode:
             raise NotReady(f"what {release} knows cannot be told: {done.stderr.strip()[-500:]}")
-    known: dict[str, list[str]] = json.loads(path.read_text(encoding="utf-8"))
+        known = json.loads(path.read_text(encoding="utf-8"))
     return known
 
 

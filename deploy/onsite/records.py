@@ -6,22 +6,20 @@ that it is fast and works while the database is down; `goback.py` asks the datab
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
 from applied import standing
-from schema import RECORD
+from schema import records
 
 
 def main(root: Path) -> int:
     """Print the lines."""
     applied = standing(root)
-    for record in sorted((root / "releases").glob(f"[0-9]*/{RECORD}")):
-        known = json.loads(record.read_text(encoding="utf-8"))
+    for release, known in sorted(records(root).items()):
         unknown = [name for name in applied if name not in known]
         if unknown:
-            sys.stdout.write(f"{record.parent.name} {' '.join(unknown)}\n")
+            sys.stdout.write(f"{release} {' '.join(unknown)}\n")
     return 0
 
 

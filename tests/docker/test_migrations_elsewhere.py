@@ -90,7 +90,7 @@ def held(engine: Engine, solo: Hosts) -> Iterator[None]:  # noqa: F811
         try:
             yield
         finally:
-            solo.on("solo", "pgrep -f 'BEGIN EXCLUSIVE|LOCK TABLES' | xargs -r kill -9 || true")
+            solo.on("solo", "pgrep -f '[B]EGIN EXCLUSIVE|[L]OCK TABLES' | xargs -r kill -9 || true")
             holder.wait(30)
 
 
