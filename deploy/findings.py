@@ -76,6 +76,7 @@ class Findings:
     installed: Mapping[str, str] = field(default_factory=dict)
     lock: Lock | None = None
     frozen: str = ""
+    maintenance: str = ""
     runs: tuple[Entry, ...] = ()
     marked_green: tuple[str, ...] = ()
     served: str | None = None

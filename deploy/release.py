@@ -80,6 +80,11 @@ class Layout:
         """The WSGI script that Apache runs, and what it needs to know."""
         return f"{self.root}/entry"
 
+    @property
+    def maintenance(self) -> str:
+        """The page that visitors get while it is there, and who put it up."""
+        return f"{self.root}/maintenance"
+
     def release(self, release_id: str) -> str:
         """The directory of a release's code."""
         return f"{self.root}/releases/{release_id}"

@@ -26,7 +26,12 @@ def status(asked: Asked, means: Means) -> Outcome:
         columns = ("host", "roles", "release", "served", "previous", "revision", "lock")
         rows = tuple(tuple(_cell(one.get(column)) for column in columns) for one in facts)
         means.emit(Table(f"{stage.project.name} on {stage.name}", columns, rows))
-        for sentence in differences(fleet.hosts, facts):
+        up = [
+            f"{name} shows the maintenance page, put up {one.maintenance}: fab maintenance.off"
+            for name, one in found.items()
+            if one.maintenance
+        ]
+        for sentence in (*differences(fleet.hosts, facts), *up):
             means.emit(Note(sentence))
     return Outcome()
 
@@ -44,6 +49,7 @@ def host_facts(host: Host, found: Findings) -> dict[str, object]:
         "previous": tree.previous,
         "revision": live.revision or None if live else None,
         "lock": None,
+        "maintenance": found.maintenance or None,
     }
     if found.lock:
         state = "alive" if found.lock.alive else "its run is gone"

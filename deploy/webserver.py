@@ -1,6 +1,7 @@
 """The web servers' configuration files, rendered from the site's settings."""
 
 import hashlib
+from html import escape
 from typing import Any
 
 from deploy.project import Project
@@ -58,6 +59,11 @@ def apache_site(project: Project) -> str:
         titles={slot: process_title(project.name, slot) for slot in SLOTS},
         log=f"/var/log/apache2/{project.name}",
     )
+
+
+def maintenance_page(project: Project, reason: str, until: str) -> str:
+    """What visitors read instead of the site; `until` is shown as it was written."""
+    return _render("maintenance.html.j2", p=project, reason=escape(reason), until=escape(until))
 
 
 def static_site(project: Project) -> str:

@@ -92,7 +92,7 @@ ask_path() {
   local port=$1 name=$2 id=$3 times=$4 path=$5 head code from
   while [ "$times" -gt 0 ]; do
     head=$(curl --silent --show-error --max-time 30 --output /dev/null --dump-header - \
-      --header "Host: $name" "http://127.0.0.1:$port$path" 2>&1) || {
+      --header "Host: $name" --header "X-Deploy-Asks: yes" "http://127.0.0.1:$port$path" 2>&1) || {
       echo "$path does not answer: $head"
       return 65
     }
@@ -113,6 +113,6 @@ ask_path() {
 # served URL_PORT HOST_HEADER PATH   The release that really answers visitors, or nothing.
 served() {
   curl --silent --max-time 10 --output /dev/null --dump-header - --header "Host: $2" \
-    "http://127.0.0.1:$1$3" 2>/dev/null |
+    --header "X-Deploy-Asks: yes" "http://127.0.0.1:$1$3" 2>/dev/null |
     tr -d '\r' | awk 'tolower($1)=="x-release:" {print "served " $2}'
 }

@@ -14,3 +14,20 @@ configure_server() {
   [ "$code" = 0 ] || return 65
   printf '%s\n' "$4" | replace_file "$3/.deploy/installed-$1"
 }
+
+# maintenance_on ROOT TEXT PORT HOST_HEADER    The page comes on standard input. Visitors get it
+# as soon as the file is there; whether they do is asked as one of them, without the mark.
+maintenance_on() {
+  local dir=$1/maintenance code
+  mkdir -p "$dir" && chmod 755 "$dir" && printf '%s\n' "$2" | replace_file "$dir/why" &&
+    replace_file "$dir/503.html" && chmod 644 "$dir/503.html" || return
+  code=$(curl --silent --max-time 10 --output /dev/null --write-out '%{http_code}' \
+    --header "Host: $4" "http://127.0.0.1:$3/")
+  [ "$code" = 503 ] || say_and_fail 65 "visitors still get an answer $code"
+}
+
+# maintenance_off ROOT
+maintenance_off() {
+  if [ ! -e "$1/maintenance/503.html" ]; then echo "the page was not up"; return 0; fi
+  rm -f "$1/maintenance/503.html" && rm -rf "$1/maintenance" && echo "visitors get the site again"
+}

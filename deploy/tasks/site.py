@@ -2,7 +2,7 @@
 
 import sys
 
-from deploy import environment
+from deploy import environment, maintenance
 from deploy import manage as managing
 from deploy.outcome import Outcome
 from deploy.tasks.decorator import FleetContext, fleet_task
@@ -29,3 +29,24 @@ def env_show(c: FleetContext) -> Outcome:
     """List the names in the secret environment, and whether hosts agree; never a value."""
     with means(c.asked, "env.show", logged=False) as world:
         return environment.show(c.asked, world)
+
+
+@fleet_task(
+    name="on",
+    help={
+        "reason": "Visitors read it, and so does whoever asks for the status.",
+        "until": "When the site is expected back, as visitors should read it.",
+        "page": "A page of your own, one HTML file.",
+    },
+)
+def maintenance_on(c: FleetContext, reason: str = "", until: str = "", page: str = "") -> Outcome:
+    """Show visitors a page, with 503, instead of the site. A deploy can go on behind it."""
+    with means(c.asked, "maintenance.on") as world:
+        return maintenance.put_up(c.asked, world, reason, until, page)
+
+
+@fleet_task(name="off")
+def maintenance_off(c: FleetContext) -> Outcome:
+    """Let visitors to the live release again."""
+    with means(c.asked, "maintenance.off") as world:
+        return maintenance.take_down(c.asked, world)

@@ -118,3 +118,41 @@ def test_the_releases_are_listed_with_what_they_can_be_used_for(
     for name in WEB:
         assert states[name, "web", live[name]] == "live"
     assert live["web1"] in base.fab("releases").out
+
+
+@pytest.mark.usefixtures("live")
+def test_a_page_stands_in_place_of_the_site_and_releases_go_on_behind_it(
+    hosts: Hosts, checkout: Checkout
+) -> None:
+    checkout.title("Behind the page")
+    checkout.fab("maintenance.on", "--reason", "new disks", "--until", "at 14:30")
+    try:
+        seen = [hosts.get(name) for name in WEB]
+        assert [one.status for one in seen] == [503, 503]
+        assert all("new disks" in one.text and "at 14:30" in one.text for one in seen)
+        assert all(one.headers["retry-after"] == "600" for one in seen)
+        assert all(one.headers["cache-control"] == "no-store" for one in seen)
+        assert hosts.get("web1", "/robots.txt").status == 200
+        assert hosts.get("web1", "/", **{"X-Deploy-Asks": "yes"}).status == 503
+        release = checkout.fab("deploy", "--json").result["release"]
+        assert [hosts.get(name).status for name in WEB] == [503, 503]
+        told = checkout.fab("status")
+        assert "web1 shows the maintenance page, put up by " in told.out
+        assert "new disks" in told.out
+    finally:
+        checkout.fab("maintenance.off")
+    assert set(hosts.served().values()) == {release}
+    assert all("Behind the page" in page for page in hosts.pages().values())
+    assert "the page was not up" in checkout.fab("maintenance.off").out
+
+
+def test_a_page_that_one_host_cannot_show_is_shown_by_none(
+    hosts: Hosts, live: dict[str, str], base: Checkout
+) -> None:
+    hosts.on("web2", f"touch {ROOT}/maintenance")
+    try:
+        told = base.fab("maintenance.on", code=3)
+        assert "the page is up on no host:\n  web2: " in told.err
+        assert hosts.served() == live
+    finally:
+        hosts.on("web2", f"rm {ROOT}/maintenance")

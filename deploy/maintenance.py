@@ -1,0 +1,85 @@
+"""A page in place of the site, for work that visitors must not meet, and its taking away."""
+
+from pathlib import Path
+
+from deploy.asked import Asked
+from deploy.command import Command
+from deploy.errors import PrepareFailed, Refused
+from deploy.host import Host
+from deploy.means import Means, on_hosts
+from deploy.outcome import Outcome
+from deploy.report import Note
+from deploy.stage import Stage
+from deploy.webserver import maintenance_page
+
+LARGEST = 256 * 1024
+"""Bytes a page of one's own may have: it is sent to every visitor, all day if need be."""
+
+
+def put_up(asked: Asked, means: Means, reason: str, until: str, page: str) -> Outcome:
+    """Every web host answers 503 with a page until `take_down`; a deploy goes on behind it.
+
+    All hosts show it, or none: where one does not, it is taken away from the others again.
+    Raises Refused for a reason or a page that cannot be shown, PrepareFailed naming the hosts.
+    """
+    for text in (reason, until):
+        if text and not text.isprintable():
+            raise Refused("reason and until are one line each: visitors read them")
+    stage = asked.load()
+    html = read_page(page) if page else maintenance_page(stage.project, reason, until)
+    why = f"by {means.who}: {reason or 'no reason given'}{f', until {until}' if until else ''}"
+    with on_hosts(asked, means, stage, _web_hosts(asked, stage)) as fleet:
+        said = fleet.each(lambda host: _on(host, why, html))
+        failed = [f"{name}: {one.output.strip()}" for name, one in said.items() if not one.ok]
+        if failed:
+            stays = [name for name, one in fleet.each(_off).items() if not one.ok]
+            where = f"still up on {', '.join(stays)}" if stays else "up on no host"
+            raise PrepareFailed(
+                "\n  ".join((f"the page is {where}:", *failed)),
+                hint="fab apache.configure, if the vhost is older than this command",
+            )
+    for name in said:
+        means.emit(Note(f"{name}: visitors get the page; static files and uploads are served"))
+    return Outcome()
+
+
+def take_down(asked: Asked, means: Means) -> Outcome:
+    """Visitors get the live release again. Raises PrepareFailed naming where that failed."""
+    stage = asked.load()
+    with on_hosts(asked, means, stage, _web_hosts(asked, stage)) as fleet:
+        said = fleet.each(_off)
+    for name, one in said.items():
+        means.emit(Note(f"{name}: {one.output.strip()}"))
+    failed = [name for name, one in said.items() if not one.ok]
+    if failed:
+        raise PrepareFailed(f"the page is still up on {', '.join(failed)}", "fab maintenance.off")
+    return Outcome()
+
+
+def _web_hosts(asked: Asked, stage: Stage) -> tuple[Host, ...]:
+    hosts = tuple(host for host in asked.select(stage, ("web",)) if "web" in host.roles)
+    if not hosts:
+        raise Refused("none of the selected hosts is a web host: only those show the page")
+    return hosts
+
+
+def read_page(page: str) -> str:
+    """The HTML in that file. Raises Refused if it is not there, not text, empty or too large."""
+    try:
+        text = Path(page).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refused(f"the page cannot be read: {error}") from None
+    if not text.strip() or len(text.encode()) > LARGEST:
+        raise Refused(f"{page} is empty, or larger than {LARGEST // 1024} KiB")
+    return text
+
+
+def _on(host: Host, why: str, html: str) -> Command:
+    project = host.project
+    name = project.web.server_name or "localhost"
+    words = ("maintenance_on", project.root, why, str(project.web.port), name)
+    return Command(words, stdin=html, changes=False)
+
+
+def _off(host: Host) -> Command:
+    return Command(("maintenance_off", host.project.root), changes=False)
