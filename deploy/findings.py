@@ -77,6 +77,7 @@ class Findings:
     lock: Lock | None = None
     frozen: str = ""
     maintenance: str = ""
+    draining: bool = False
     runs: tuple[Entry, ...] = ()
     marked_green: tuple[str, ...] = ()
     served: str | None = None

@@ -28,7 +28,12 @@ class Part:
 
     @property
     def waves(self) -> tuple[tuple[Work, ...], ...]:
-        """The hosts that go together: a rolling step tries a single one first."""
+        """The hosts that go together: a rolling step tries a single one first.
+
+        Where a load balancer is to hold hosts out meanwhile, each goes alone.
+        """
+        if self.step.drains and any(work.host.project.web.drain for work in self.work):
+            return tuple((work,) for work in self.work)
         if not self.step.rolling or len(self.work) == 1:
             return (self.work,)
         first = next((work for work in self.work if "web" in work.host.roles), self.work[0])

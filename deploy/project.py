@@ -47,6 +47,9 @@ class Web:
     warm: tuple[str, ...] = key(
         "Further paths to ask before the switch, so nobody waits.", (), each(rules.url_path)
     )
+    drain: int = key(
+        "Seconds a load balancer needs to see /-/ready change; 0: there is none.", 0, within(0, 300)
+    )
     error_log: str = key(
         "Apache's error log for the site; empty: /var/log/apache2/NAME-error.log.",
         "",

@@ -1,6 +1,6 @@
 """What is live where, read from the hosts and asked of their servers: status and releases."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from deploy.asked import Asked
 from deploy.command import Command
@@ -26,12 +26,7 @@ def status(asked: Asked, means: Means) -> Outcome:
         columns = ("host", "roles", "release", "served", "previous", "revision", "lock")
         rows = tuple(tuple(_cell(one.get(column)) for column in columns) for one in facts)
         means.emit(Table(f"{stage.project.name} on {stage.name}", columns, rows))
-        up = [
-            f"{name} shows the maintenance page, put up {one.maintenance}: fab maintenance.off"
-            for name, one in found.items()
-            if one.maintenance
-        ]
-        for sentence in (*differences(fleet.hosts, facts), *up):
+        for sentence in (*differences(fleet.hosts, facts), *withheld(found)):
             means.emit(Note(sentence))
     return Outcome()
 
@@ -73,6 +68,20 @@ def differences(hosts: Sequence[Host], facts: Sequence[dict[str, object]]) -> li
             if one["served"] != one["release"]:
                 said.append(f"{one['host']} serves {one['served']}, but {one['release']} is live")
     return said
+
+
+def withheld(found: Mapping[str, Findings]) -> list[str]:
+    """Hosts whose visitors get a page instead of the site, or that keep a balancer away."""
+    pages = [
+        f"{name} shows the maintenance page, put up {one.maintenance}: fab maintenance.off"
+        for name, one in found.items()
+        if one.maintenance
+    ]
+    return pages + [
+        f"{name} tells the load balancer to keep away: fab apache.configure"
+        for name, one in found.items()
+        if one.draining
+    ]
 
 
 def releases(asked: Asked, means: Means) -> Outcome:

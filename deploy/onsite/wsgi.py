@@ -35,7 +35,7 @@ def begin() -> Application:
     link = ROOT / "slots" / slot if slot else ROOT / "current"
     if not link.is_dir():
         _tell(slot, "empty")
-        return refusing("503 Service Unavailable")
+        return saying("503 Service Unavailable")
     release = link.resolve()
     values: dict[str, str] = {}
     try:
@@ -46,7 +46,7 @@ def begin() -> Application:
         check()
     except (Exception, SystemExit) as error:
         _tell(slot, f"failed {release.name}", mask(explain(error), values))
-        return labelled(refusing("500 Internal Server Error"), release.name)
+        return labelled(saying("500 Internal Server Error"), release.name)
     _tell(slot, f"loaded {release.name}", "".join(f"pending {name}\n" for name in pending()))
     ports = {str(port) for port in site.get("private_ports", ())}
     return labelled(answering(application, release.name, slot, ports), release.name)
@@ -104,8 +104,8 @@ def pending() -> list[str]:
     return [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
 
 
-def refusing(status: str) -> Application:
-    """An application that has only this to say; why is in ROOT/run, not for visitors."""
+def saying(status: str) -> Application:
+    """An application that has only this to say."""
     body = f"{status}\n".encode()
 
     def application(_environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
@@ -129,7 +129,10 @@ def labelled(inner: Application, release: str) -> Application:
 
 
 def answering(inner: Application, release: str, slot: str, ports: Collection[str]) -> Application:
-    """`inner`, which on the private ports answers /-/release by itself, without Django."""
+    """`inner`, which answers /-/ready, and /-/release on the private ports, without Django.
+
+    /-/ready is for load balancers: the vhost answers 404 in its place while the host leaves.
+    """
     about = {
         "release": release,
         "pid": os.getpid(),
@@ -138,11 +141,15 @@ def answering(inner: Application, release: str, slot: str, ports: Collection[str
         "locale": locale.setlocale(locale.LC_CTYPE),
     }
     body = json.dumps(about).encode()
+    ready = saying("200 OK")
 
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO")
+        if path == "/-/ready":
+            return ready(environ, start_response)
         # SERVER_PORT can be what a visitor wrote into the Host header; the listener's cannot.
         port = environ.get("mod_wsgi.listener_port") or environ.get("SERVER_PORT", "")
-        if environ.get("PATH_INFO") != "/-/release" or str(port) not in ports:
+        if path != "/-/release" or str(port) not in ports:
             return inner(environ, start_response)
         kind = ("Content-Type", "application/json")
         start_response("200 OK", [kind, ("Content-Length", str(len(body)))])

@@ -28,6 +28,7 @@ look() {
   done
   if [ -e "$root/.deploy/journal" ]; then sed 's/^/journal /' "$root/.deploy/journal"; fi
   if [ -e "$root/.deploy/frozen" ]; then echo "frozen $(head -n 1 "$root/.deploy/frozen")"; fi
+  if [ -e "$root/draining" ]; then echo "draining yes"; fi
   if [ -e "$root/maintenance/503.html" ]; then echo "maintenance $(head -n 1 "$root/maintenance/why")"; fi
   look_lock "$root"
 }

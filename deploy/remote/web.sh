@@ -15,6 +15,32 @@ configure_server() {
   printf '%s\n' "$4" | replace_file "$3/.deploy/installed-$1"
 }
 
+# drained ROOT SECONDS PORT HOST_HEADER WORD...   Does WORD... while the load balancer, which sees it
+# by /-/ready, sends nobody here. Whatever came of it, the host comes back if the site answers.
+drained() {
+  local back=("$1" "$2" "$3" "$4") code=0
+  : >"$1/draining" && sleep "$2" || return
+  shift 4
+  "$@" || code=$?
+  come_back "${back[@]}" || return
+  return "$code"
+}
+
+# come_back ROOT SECONDS PORT HOST_HEADER
+come_back() {
+  local code deadline=$((SECONDS + 30))
+  until code=$(curl --silent --max-time 10 --output /dev/null --write-out '%{http_code}' \
+    --header "Host: $4" --header "X-Deploy-Asks: yes" "http://127.0.0.1:$3/-/ready") &&
+    [ "$code" -lt 500 ]; do
+    if [ "$SECONDS" -ge "$deadline" ]; then
+      echo "the site does not answer, so the load balancer is not told to come back"
+      return 65
+    fi
+    sleep 0.2
+  done
+  rm -f "$1/draining" && sleep "$2"
+}
+
 # maintenance_on ROOT TEXT PORT HOST_HEADER    The page comes on standard input. Visitors get it
 # as soon as the file is there; whether they do is asked as one of them, without the mark.
 maintenance_on() {

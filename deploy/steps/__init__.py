@@ -98,7 +98,8 @@ class Step:
     Whoever interrupts waits until a step is done that is `brief`, as the one that decides is.
     `needs` are the programs that a host must have for it. `leaves` says what no undo can take
     back once the step has begun. What is `undo_first` is taken back before all else, because hosts
-    that are put back need it.
+    that are put back need it. While a host is at a step that `drains`, a load balancer may hold it
+    out (web.drain), so the others wait.
     """
 
     name: str
@@ -113,6 +114,7 @@ class Step:
     needs: tuple[str, ...] = ()
     leaves: str = ""
     undo_first: bool = False
+    drains: bool = False
 
     def serves(self, roles: Sequence[str]) -> bool:
         """Whether the step is for a host with these roles."""
@@ -131,6 +133,7 @@ def step(
     needs: tuple[str, ...] = (),
     leaves: str = "",
     undo_first: bool = False,
+    drains: bool = False,
 ) -> Callable[[Build], Step]:
     """Make a Step of a function. The first line of its docstring is what people see."""
 
@@ -151,6 +154,7 @@ def step(
             needs,
             leaves,
             undo_first,
+            drains,
         )
 
     return wrap

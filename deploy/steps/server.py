@@ -8,16 +8,24 @@ from deploy.steps import Target, step, word
 from deploy.webserver import apache_site, static_site
 
 
-def _configure(t: Target, server: str, text: str) -> Iterator[Action]:
+def _configure(t: Target, server: str, text: str, around: tuple[str, ...] = ()) -> Iterator[Action]:
     digest = hashlib.sha256(text.encode()).hexdigest()
     if t.found.installed.get(server) != digest:
-        yield word("configure_server", server, t.project.name, t.layout.root, digest, stdin=text)
+        words = (*around, "configure_server", server, t.project.name, t.layout.root, digest)
+        yield word(*words, stdin=text, quiet_limit=60.0 + 2 * t.project.web.drain)
 
 
-@step("apache.configure", roles=("web",), needs=("sudo",))
+@step("apache.configure", roles=("web",), needs=("sudo",), drains=True)
 def apache(t: Target) -> Iterator[Action]:
     """write the site's vhost, if it changed, and test it"""
-    yield from _configure(t, "apache", apache_site(t.project))
+    web = t.project.web
+    outside = (t.layout.root, str(web.drain), str(web.port), web.server_name or "localhost")
+    visited = web.drain and t.found.web.current
+    yield from _configure(
+        t, "apache", apache_site(t.project), ("drained", *outside) if visited else ()
+    )
+    if t.found.draining:  # by a run that was cut off
+        yield word("come_back", *outside, quiet_limit=60.0 + web.drain)
 
 
 @step("static.configure", roles=("static",), needs=("sudo",))

@@ -15,7 +15,7 @@ from deploy.findings import Findings, Tree
 from deploy.flow import DEPLOY, DEPLOY_STATIC, ROLLBACK, Flow
 from deploy.host import Host
 from deploy.journal import Run
-from deploy.plan import make_plan
+from deploy.plan import Part, Work, make_plan
 from deploy.project import Project, Static, Web
 from deploy.release import Release, WayBack
 from deploy.source import Source
@@ -201,3 +201,14 @@ def test_a_step_that_prepares_cannot_be_put_behind_the_switch() -> None:
 def test_a_step_that_a_flow_does_not_have_cannot_be_replaced() -> None:
     with pytest.raises(Refused, match="has no step"):
         ROLLBACK.without(push)
+
+
+def test_hosts_that_a_balancer_holds_out_go_one_by_one_and_only_then() -> None:
+    draining = next(one for one in DEPLOY.steps if one.drains)
+    work = tuple(Work(host, (Command(("true",)),)) for host in HOSTS)
+    assert Part(draining, work).waves == (work,)
+    web = replace(PROJECT.web, drain=3)
+    drained = tuple(
+        replace(one, host=replace(one.host, project=replace(PROJECT, web=web))) for one in work
+    )
+    assert Part(draining, drained).waves == tuple((one,) for one in drained)
