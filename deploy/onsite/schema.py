@@ -110,19 +110,9 @@ def record(executor: Any, release: Path) -> None:
 
 
 def records(root: Path) -> dict[str, dict[str, list[str]]]:
-    """What each release on this host knows, as far as that was written down.
-
-    A release whose migrations are those of another, as its release.json says, is not asked anew
-    when it is made, so what was written down for the other holds for it.
-    """
-    keys, known = {}, {}
+    """What each release on this host knows, as far as that was written down."""
+    known = {}
     for release in sorted((root / "releases").glob("[0-9]*")):
         with suppress(OSError, ValueError):
-            keys[release.name] = json.loads((release / "release.json").read_text()).get(
-                "migrations"
-            )
-        with suppress(OSError, ValueError):
             known[release.name] = json.loads((release / RECORD).read_text(encoding="utf-8"))
-    by_key = {keys[name]: record for name, record in known.items() if keys.get(name)}
-    same = {name: by_key[key] for name, key in keys.items() if key in by_key}
-    return {**same, **known}
+    return known

@@ -37,11 +37,25 @@ digest_files() {
   if [ -s "$1/.hashed" ]; then sha256sum <"$1/.hashed" | cut -c1-16 >"$2/.files"; fi
 }
 
+# know_migrations ROOT ID JSON  What is written of the migrations of another release holds for this
+# one as well, if theirs are equal: it is kept by each, as releases are taken away one by one.
+know_migrations() {
+  local key other
+  key=$(printf '%s' "$3" | grep -o '"migrations": "[^"]\{1,\}"') || return 0
+  for other in "$1"/releases/[0-9]*; do
+    if [ -s "$other/.migrations" ] && grep -qsF "$key" "$other/release.json"; then
+      ln -f "$other/.migrations" "$1/releases/$2/.migrations"
+      return
+    fi
+  done
+}
+
 # seal ROOT ID STATIC_ROOT JSON The last act of preparing: release.json says it is complete.
 seal() {
   local release=$1/releases/$2
   "$release/venv/bin/python" -m compileall -q -x '(^|/)(venv|node_modules)(/|$)' "$release" || return 65
   digest_files "$release/$3" "$release" || return 74
+  know_migrations "$1" "$2" "$4" || return 74
   printf '%s\n' "$4" | replace_file "$release/release.json"
 }
 

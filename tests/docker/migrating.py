@@ -38,11 +38,12 @@ def add(
 
 @dataclass(frozen=True)
 class Database:
-    """The database of a fleet, asked by root on `host` through `client`, which SQL follows."""
+    """The database of a site, asked by root on `host` through `client`, which SQL follows."""
 
     hosts: Hosts
     host: str
     client: str
+    root: str
 
     def sql(self, statement: str) -> str:
         """What the database answers, one row a line."""
@@ -60,9 +61,10 @@ class Database:
         return self.hosts.tried(self.host, line)[0]
 
     def forget(self, *columns: str) -> None:
-        """Make the schema what the sample site knows, whatever a story has left."""
+        """Make the schema and its record what the sample site knows, whatever a story has left."""
         for column in columns:
             if self.has(column):
                 self.sql(f"ALTER TABLE guestbook_entry DROP COLUMN {column}")
         where = f"app = 'guestbook' AND name > '{LAST}'"
         self.sql(f"DELETE FROM django_migrations WHERE {where}")  # noqa: S608
+        self.hosts.on(self.host, f"rm -f {self.root}/.deploy/migrations")

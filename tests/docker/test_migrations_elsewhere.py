@@ -61,7 +61,7 @@ def engine(request: pytest.FixtureRequest, solo: Hosts, diary: Checkout) -> Engi
         lock = "LOCK TABLES guestbook_entry READ; SELECT 'held'; SELECT SLEEP(120)"
         hold = ("mariadb", "--unbuffered", "diary", "-e", lock)
     diary.fab("deploy")
-    made = Database(solo, "solo", client)
+    made = Database(solo, "solo", client, ROOT)
     while len(made.rows()) < 2:
         sign(solo.fleet.urls["solo"], "photo.png")
     return Engine(request.param, made, hold)

@@ -169,14 +169,3 @@ def test_what_each_release_does_not_know_is_told_without_the_database(two: Path)
     (two / "db.aside").rename(two / "db.sqlite3")
     run(two, "goback.py", "--apply", "run-1", str(two), NEWER, RELEASE)
     assert run(two, "records.py", str(two)).stdout == ""
-
-
-def test_a_release_with_the_same_migrations_as_another_shares_its_record(two: Path) -> None:
-    for release in (RELEASE, NEWER):
-        code = two / "releases" / release
-        (code / "release.json").write_text('{"migrations": "the same"}')
-    (two / "releases" / NEWER / ".migrations").unlink()
-    (two / ".deploy").mkdir()
-    (two / ".deploy" / "migrations").write_text("apply run-1 000003-ccccccc pages.0003_add\n")
-    lacks = "pages.0003_add"
-    assert run(two, "records.py", str(two)).stdout == f"{RELEASE} {lacks}\n{NEWER} {lacks}\n"

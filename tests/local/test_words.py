@@ -1,5 +1,6 @@
 """The shell words of deploy/remote on real directories, each alone."""
 
+import json
 import os
 import subprocess
 import time
@@ -96,6 +97,20 @@ def test_a_shared_path_that_would_hide_files_of_the_code_is_refused(
     done = do(link, "link_shared", str(root), A, "media")
     assert done.exit_code == 65
     assert "would hide the code's" in done.output
+
+
+def test_what_is_known_of_migrations_outlives_the_release_for_which_it_was_asked(
+    link: LocalLink, root: Path
+) -> None:
+    of, of_others = (json.dumps({"migrations": key}) for key in ("5a1b", "77ff"))
+    older, newer = release(root, A, ".migrations"), release(root, B)
+    (older / "release.json").write_text(of)
+    assert do(link, "know_migrations", str(root), B, of_others).ok
+    assert do(link, "know_migrations", str(root), B, '{"migrations": ""}').ok
+    assert not (newer / ".migrations").exists()
+    assert do(link, "know_migrations", str(root), B, of).ok
+    assert do(link, "remove_releases", str(root), A).ok
+    assert (newer / ".migrations").read_text() == ".migrations"
 
 
 def test_the_journal_only_ever_grows_and_is_never_seen_half_written(
