@@ -129,11 +129,34 @@ class Door(paramiko.ServerInterface):  # type: ignore[misc]  # Paramiko ships no
             channel.close()
 
 
-def _close_listener(listener: socket.socket) -> None:
-    """Closing alone leaves a thread that accepts, and with it the port, alive."""
-    with suppress(OSError):
-        listener.shutdown(socket.SHUT_RDWR)
-    listener.close()
+class Listener:
+    """A port of 127.0.0.1, bound once and kept; each connection is given to `greet`."""
+
+    def __init__(self, greet: Callable[[socket.socket], object]) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.port: int = self._socket.getsockname()[1]
+        self._greet = greet
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Take no more connections.
+
+        A thread that still accepts would hold the port. Once it is interrupted, it would go on with
+        the number of the closed socket, and so take connections from the next one of that number.
+        """
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._socket.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            self._greet(connection)
 
 
 def _feed(channel: paramiko.Channel, stdin: Any) -> None:
@@ -160,11 +183,10 @@ class SshServer:
         self.host_key = host_key
         self._home = home
         self._keys = keys
-        self._socket = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self.port: int = self._socket.getsockname()[1]
         self._transports: list[paramiko.Transport] = []
         self._silent: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._listener = Listener(self._take)
+        self.port = self._listener.port
 
     def drop(self) -> None:
         """Break all connections."""
@@ -173,18 +195,13 @@ class SshServer:
 
     def close(self) -> None:
         """Break all connections and take no more."""
-        _close_listener(self._socket)
+        self._listener.close()
         self.drop()
         for silent in self._silent:
             silent.close()
 
-    def _accept(self) -> None:
-        while True:
-            try:
-                connection, _ = self._socket.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._greet, args=(connection,), daemon=True).start()
+    def _take(self, connection: socket.socket) -> None:
+        threading.Thread(target=self._greet, args=(connection,), daemon=True).start()
 
     def _greet(self, connection: socket.socket) -> None:
         habits = self.habits
@@ -219,9 +236,8 @@ class Proxy:
         self._passed = 0
         self._silent = threading.Event()
         self._sockets: list[socket.socket] = []
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._socket.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._listener = Listener(self._take)
+        self.port = self._listener.port
 
     def silence(self) -> None:
         """From now on nothing passes, and nothing is closed."""
@@ -229,22 +245,21 @@ class Proxy:
 
     def close(self) -> None:
         """Cut the line."""
-        _close_listener(self._socket)
+        self._listener.close()
         for one in self._sockets:
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
             one.close()
 
-    def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                near, _ = self._socket.accept()
-                far = socket.create_connection(("127.0.0.1", self._target))
-                self._sockets += [near, far]
-                for source, sink, counted in ((near, far, True), (far, near, False)):
-                    threading.Thread(
-                        target=self._pass, args=(source, sink, counted), daemon=True
-                    ).start()
+    def _take(self, near: socket.socket) -> None:
+        try:
+            far = socket.create_connection(("127.0.0.1", self._target))
+        except OSError:
+            near.close()
+            return
+        self._sockets += [near, far]
+        for source, sink, counted in ((near, far, True), (far, near, False)):
+            threading.Thread(target=self._pass, args=(source, sink, counted), daemon=True).start()
 
     def _pass(self, source: socket.socket, sink: socket.socket, counted: bool) -> None:
         with suppress(OSError):

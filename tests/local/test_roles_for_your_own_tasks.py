@@ -13,6 +13,8 @@ from pathlib import Path
 import paramiko
 import pytest
 
+from tests.local.sshserver import Listener
+
 FAB = str(Path(sys.executable).parent / "fab")
 FABFILE = '''
 from deploy.cli import takeover
@@ -137,28 +139,21 @@ class Shell(paramiko.ServerInterface):  # type: ignore[misc]  # Paramiko ships n
 @pytest.fixture
 def serve() -> Iterator[Callable[[str, Path, paramiko.PKey], int]]:
     """Starts a host of this name on a port of this machine."""
-    sockets: list[socket.socket] = []
+    listeners: list[Listener] = []
 
     def start(name: str, meet: Path, key: paramiko.PKey) -> int:
-        listener = socket.create_server(("127.0.0.1", 0))
-        sockets.append(listener)
         env = {"PATH": os.environ["PATH"], "NAME": name, "MEET": str(meet)}
 
-        def accept() -> None:
-            while True:
-                try:
-                    transport = paramiko.Transport(listener.accept()[0])
-                except OSError:
-                    return
-                transport.add_server_key(key)
-                transport.start_server(event=threading.Event(), server=Shell(env))
+        def greet(connection: socket.socket) -> None:
+            transport = paramiko.Transport(connection)
+            transport.add_server_key(key)
+            transport.start_server(event=threading.Event(), server=Shell(env))
 
-        threading.Thread(target=accept, daemon=True).start()
-        port: int = listener.getsockname()[1]
-        return port
+        listeners.append(Listener(greet))
+        return listeners[-1].port
 
     yield start
-    for one in sockets:
+    for one in listeners:
         one.close()
 
 

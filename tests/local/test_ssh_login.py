@@ -72,7 +72,7 @@ def test_a_closed_port_is_refused(machine: Machines) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
-    error = refusal(machine("web1").with_ssh(port=port))
+        error = refusal(machine("web1").with_ssh(port=port))
     assert f"web1: 127.0.0.1:{port} refuses connections" in error.what
     assert error.exit_code == 2
 
