@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 
 from deploy.errors import Refused
 from deploy.findings import Findings, Tree
-from deploy.host import Host
+from deploy.host import CODE, Host, runs_code
 from deploy.release import Release, WayBack, checked_id, next_id
 from deploy.source import Source
 from deploy.stage import Stage
 
-RELEASED = frozenset({"web", "static", "db"})
+RELEASED = frozenset({*CODE, "static"})
 """The roles that hold releases."""
 
 
@@ -118,7 +118,7 @@ def rollback_target(hosts: Sequence[Host], found: Found, to: str) -> Goal:
     """
     if to:
         checked_id(to)
-    web = [host for host in hosts if {"web", "db"} & set(host.roles)]
+    web = [host for host in hosts if runs_code(host.roles)]
     static = [host for host in hosts if "static" in host.roles]
     serving = [host for host in web if "web" in host.roles] or web
     web_id = _agreed("web", serving, found, to) if web else None

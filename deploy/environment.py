@@ -6,13 +6,11 @@ from pathlib import Path
 from deploy.asked import Asked
 from deploy.command import Command, Result
 from deploy.errors import Refused
-from deploy.host import Host
+from deploy.host import CODE, Host
 from deploy.means import Means, on_hosts
 from deploy.onsite.envfile import NotReady, parse
 from deploy.outcome import Outcome
 from deploy.report import Note, Table
-
-ROLES = ("web", "db")
 
 
 def push(asked: Asked, means: Means, text: str) -> Outcome:
@@ -70,7 +68,7 @@ def _on_each(asked: Asked, means: Means, text: str, word: str) -> dict[str, Resu
         words = (word, host.project.root, host.project.web.group)
         return Command(words, stdin=text, changes=False)
 
-    with on_hosts(asked, means, stage, asked.select(stage, ROLES)) as fleet:
+    with on_hosts(asked, means, stage, asked.select(stage, CODE)) as fleet:
         return fleet.each(command)
 
 

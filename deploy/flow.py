@@ -19,6 +19,7 @@ from deploy.steps.db import contract, look_ahead, migrate, migrate_back, migrate
 from deploy.steps.finish import discard, prune, prune_static
 from deploy.steps.journal import begin, commit, decide
 from deploy.steps.server import apache, static_server
+from deploy.steps.services import restart
 from deploy.steps.slots import ask_again, refresh, warm
 from deploy.steps.static import check as check_static
 from deploy.steps.static import collect_on_web, switch, sync
@@ -145,5 +146,6 @@ PLAN_THERE = Flow("db.plan", (entry, show), roles=("db",))
 MIGRATE = Flow("db.migrate", (entry, migrate_now), roles=("db",))
 CONFIGURE = Flow("apache.configure", (entry, apache), roles=("web",))
 RELOAD = Flow("apache.reload", (refresh, change_slot), roles=("web",))
+RESTART = Flow("services.restart", (restart,), roles=("worker",))
 CHECK = Flow("apache.check", (check,), roles=("web",))
 SETUP = Flow("setup", (entry, apache, static_server))

@@ -1,5 +1,6 @@
 """One machine of a stage: how to reach it, what it is for, and the settings that hold on it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from deploy import rules
@@ -7,7 +8,14 @@ from deploy.project import Project
 from deploy.rules import each, one_of, or_empty, within
 from deploy.settings import key
 
-ROLES = ("web", "static", "db", "lb", "cache", "media")
+ROLES = ("web", "static", "db", "worker", "lb", "cache", "media")
+CODE = ("web", "db", "worker")
+"""The roles of hosts that hold the site's code, each in the same releases."""
+
+
+def runs_code(roles: Iterable[str]) -> bool:
+    """Whether a host of these roles holds the site's code."""
+    return not set(CODE).isdisjoint(roles)
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,7 @@ class Host:
         or_empty(rules.address),
     )
     roles: tuple[str, ...] = key(
-        "What the host is for: web, static, db, lb, cache, media; the first db host migrates.",
+        "What it is for: web, static, db, worker, lb, cache, media; the first db host migrates.",
         (),
         each(one_of(*ROLES)),
     )

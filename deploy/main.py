@@ -24,7 +24,7 @@ from deploy.findings import Findings
 from deploy.fitness import must_be_fit, must_have_here
 from deploy.fleet import Fleet
 from deploy.flow import DEPLOY, ROLLBACK, Flow
-from deploy.host import Host
+from deploy.host import Host, runs_code
 from deploy.journal import Run
 from deploy.means import Means, on_hosts
 from deploy.outcome import Outcome
@@ -60,7 +60,7 @@ def deploy(asked: Asked, means: Means, revision: str = "", flow: Flow = DEPLOY) 
         release = new_release(source, found.values())
         roles = {role for host in hosts for role in host.roles}
         return Goal(
-            release if roles & {"web", "db"} else None,
+            release if runs_code(roles) else None,
             release if "static" in roles else None,
             source,
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from deploy.command import Action
 from deploy.flow import Flow
-from deploy.host import Host
+from deploy.host import CODE, Host
 from deploy.journal import Run
 from deploy.steps import Phase, Step, Target
 
@@ -88,5 +88,5 @@ def _work(step: Step, targets: Sequence[Target]) -> Iterator[Work]:
 
 def _roles(target: Target) -> tuple[str, ...]:
     """The roles of the host for which this run makes something live."""
-    live = {"web": target.web, "db": target.web, "static": target.static}
+    live = dict.fromkeys(CODE, target.web) | {"static": target.static}
     return tuple(role for role in target.host.roles if live.get(role, target))

@@ -122,6 +122,18 @@ class Db:
 
 
 @dataclass(frozen=True)
+class Services:
+    """What else runs the site's code on hosts of role worker: `[tool.deploy.services]`."""
+
+    units: tuple[str, ...] = key(
+        "Units of systemd that are restarted when what is live changes.", (), each(rules.unit)
+    )
+    command: tuple[str, ...] = key(
+        "A command that restarts what has no unit, as the deploy user, in the live release.", ()
+    )
+
+
+@dataclass(frozen=True)
 class Project:
     """The site's settings: `[tool.deploy]`, which a stage may override under `[project]`."""
 
@@ -167,3 +179,4 @@ class Project:
     web: Web = field(default_factory=Web)
     static: Static = field(default_factory=Static)
     db: Db = field(default_factory=Db)
+    services: Services = field(default_factory=Services)

@@ -13,7 +13,7 @@ from deploy.command import Action
 from deploy.errors import Inconsistent, Refused
 from deploy.findings import Findings
 from deploy.fleet import Fleet, locked_by
-from deploy.host import Host
+from deploy.host import CODE, Host
 from deploy.journal import Change, Entry
 from deploy.main import new_run
 from deploy.means import Means, on_hosts
@@ -26,6 +26,7 @@ from deploy.signals import as_interrupts
 from deploy.steps import Phase, Step, word
 from deploy.steps.activate import verified
 from deploy.steps.db import caught_up
+from deploy.steps.services import restarted
 from deploy.steps.slots import ensured
 
 Found = Mapping[str, Findings]
@@ -149,13 +150,15 @@ def _served(
     if kind == "web" and "web" in host.roles:
         yield ensured(host.project, found.slot_of(release), release)
     yield word("switch", base, release)
+    if kind == "web":
+        yield from restarted(host, release)
     yield from verified(host, kind, release)
 
 
 def _closing(hosts: Sequence[Host], found: Found, emit: Emit, what: str) -> Outcome:
     live: dict[str, set[str]] = {}
     for host in hosts:
-        for kind, roles in (("web", {"web", "db"}), ("static", {"static"})):
+        for kind, roles in (("web", set(CODE)), ("static", {"static"})):
             if roles & set(host.roles):
                 live.setdefault(kind, set()).add(found[host.name].tree(kind).current or "nothing")
     said = "; ".join(f"{kind}: {', '.join(sorted(names))}" for kind, names in live.items())

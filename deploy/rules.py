@@ -92,6 +92,7 @@ def site_root(value: str) -> str:
     return on_host(value) or ("" if deep else "a path of at least two parts, such as /srv/www")
 
 
+unit = matching(r"[A-Za-z0-9][A-Za-z0-9@:._-]{0,127}", "the name of a systemd unit")
 url_path = matching(r"/[A-Za-z0-9._~!&'()*+,;=:@%/?-]*", "a path that begins with /")
 url_folder = matching(r"/([A-Za-z0-9._~-]+/)*", "a path that begins and ends with /")
 url = matching(r"https?://[A-Za-z0-9._~:/\[\]-]+", "an address such as https://example.com/")

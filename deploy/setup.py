@@ -25,7 +25,10 @@ def root_script(stage: Stage, hosts: Sequence[Host]) -> str:
     It carries deploy-root with it, so that `fab -H HOST setup --script | ssh root@HOST sh` is
     enough. Raises Refused if they are not: each is to get no more than it needs.
     """
-    kinds = {(host.roles, host.project.static.server): host.name for host in hosts}
+    kinds = {
+        (host.roles, host.project.static.server, host.project.services.units): host.name
+        for host in hosts
+    }
     if len(kinds) > 1:
         raise Refused(
             "the selected hosts have different roles, so each kind needs a script of its own",
@@ -43,6 +46,8 @@ def root_script(stage: Stage, hosts: Sequence[Host]) -> str:
     }
     if "static" in hosts[0].roles:
         options["--static-server"] = hosts[0].project.static.server
+    if "worker" in hosts[0].roles and hosts[0].project.services.units:
+        options["--units"] = ",".join(hosts[0].project.services.units)
     lines = ["set -eu", "d=$(mktemp -d)", "trap 'rm -rf \"$d\"' EXIT"]
     for name in ROOT_FILES:
         text = (files("deploy") / "templates" / name).read_text()

@@ -6,7 +6,7 @@ from deploy.asked import Asked
 from deploy.command import Command
 from deploy.findings import Findings
 from deploy.fleet import Fleet
-from deploy.host import Host
+from deploy.host import Host, runs_code
 from deploy.means import Means, on_hosts
 from deploy.outcome import Outcome
 from deploy.release import Layout
@@ -33,7 +33,7 @@ def status(asked: Asked, means: Means) -> Outcome:
 
 def host_facts(host: Host, found: Findings) -> dict[str, object]:
     """The state of a host as scripts read it; docs/json.md says what each field means."""
-    only_static = "static" in host.roles and not {"web", "db"} & set(host.roles)
+    only_static = "static" in host.roles and not runs_code(host.roles)
     tree = found.static if only_static else found.web
     live = tree.complete.get(tree.current or "")
     facts: dict[str, object] = {

@@ -1,4 +1,7 @@
-"""Runs a management command of one release: run.py ROOT RELEASE ARGUMENT...
+"""Runs a management command of one release, or a module of its packages.
+
+run.py ROOT RELEASE ARGUMENT...         as manage.py ARGUMENT... would
+run.py ROOT RELEASE -m MODULE WORD...   as python -m MODULE WORD... would: celery, rq, huey
 
 RELEASE is an id, or `current`. Started with the release's own Python, as a user that may read
 shared/env. Exit code 2 if the command was not started; else the command's own.
@@ -6,6 +9,7 @@ shared/env. Exit code 2 if the command was not started; else the command's own.
 
 from __future__ import annotations
 
+import runpy
 import sys
 from pathlib import Path
 
@@ -24,6 +28,10 @@ def main(arguments: list[str]) -> int:
     except NotReady as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    if arguments[2] == "-m" and len(arguments) > 3:
+        sys.argv = arguments[3:]
+        runpy.run_module(arguments[3], run_name="__main__", alter_sys=True)
+        return 0
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(["manage.py", *arguments[2:]])

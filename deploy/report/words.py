@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from deploy.choice import Goal
 from deploy.findings import Findings
-from deploy.host import Host
+from deploy.host import Host, runs_code
 from deploy.plan import Plan
 from deploy.report import Event, Note, Table
 from deploy.stage import Stage
@@ -28,7 +28,7 @@ def _rows(
     goal: Goal, hosts: Sequence[Host], found: Mapping[str, Findings]
 ) -> Iterator[tuple[str, ...]]:
     for host in hosts:
-        static = "static" in host.roles and not {"web", "db"} & set(host.roles)
+        static = "static" in host.roles and not runs_code(host.roles)
         release = goal.static if static else goal.web
         if release is not None:
             before = found[host.name].tree("static" if static else "web").current or "-"

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from deploy.command import Action
-from deploy.host import Host
+from deploy.host import CODE, Host
 from deploy.steps import Phase, Target, step, word
+from deploy.steps.services import restarted
 from deploy.steps.slots import still_warm
 
 IN_A_ROW = 5
@@ -29,12 +30,13 @@ def _back(t: Target) -> Iterator[Action]:
         yield word("unswitch", t.layout.root)
     else:
         yield word("switch", t.layout.root, old)
+        yield from restarted(t.host, old)
         yield from verified(t.host, "web", old)
 
 
 @step(
     "web.activate",
-    roles=("web", "db"),
+    roles=CODE,
     phase=Phase.COMMIT,
     undo=_back,
     rolling=True,
@@ -45,6 +47,7 @@ def activate(t: Target) -> Iterator[Action]:
         yield still_warm(t)
         yield word("mark_slot", t.layout.root, t.code.id, t.found.idle_slot)
     yield word("switch", t.layout.root, t.code.id)
+    yield from restarted(t.host, t.code.id)
     yield from verified(t.host, "web", t.code.id)
 
 

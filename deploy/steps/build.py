@@ -6,6 +6,7 @@ from pathlib import Path
 
 from deploy.command import Action, Command
 from deploy.findings import Findings
+from deploy.host import runs_code
 from deploy.steps import HERE, Target, step
 from deploy.workshop import ONSITE, builds_alike, venv_key
 
@@ -34,7 +35,7 @@ def wheels(t: Target) -> Iterator[Action]:
         venv_key(t.made_from, found): found
         for host, found in t.fleet
         if host.project.install == "wheels"
-        and {"web", "db"} & set(host.roles)
+        and runs_code(host.roles)
         and venv_key(t.made_from, found) not in found.venvs
     }
     builder = t.workshop.builder()

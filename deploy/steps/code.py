@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 
 from deploy.command import Action, Upload
+from deploy.host import CODE
 from deploy.steps import Target, step, word
 from deploy.workshop import ONSITE, venv_key
 
@@ -11,7 +12,7 @@ PIP_QUIET = 300.0
 """Seconds that pip may be silent on a host: a large wheel takes long to unpack on a slow disk."""
 
 
-@step("code.push", roles=("web", "db"), needs=("rsync",))
+@step("code.push", roles=CODE, needs=("rsync",))
 def push(t: Target) -> Iterator[Action]:
     """send the code; what the host has already is linked, not sent"""
     newest_first = sorted(t.found.web.complete, reverse=True)
@@ -20,7 +21,7 @@ def push(t: Target) -> Iterator[Action]:
     yield Upload(t.workshop.export(t.made_from), t.layout.release(t.code.id), like=like)
 
 
-@step("code.install", roles=("web", "db"), needs=("rsync", "python3-venv"))
+@step("code.install", roles=CODE, needs=("rsync", "python3-venv"))
 def install(t: Target) -> Iterator[Action]:
     """make the virtualenv, unless one with the same packages is there"""
     key = venv_key(t.made_from, t.found)
@@ -46,7 +47,7 @@ def _built(t: Target, key: str) -> Iterator[Action]:
     )
 
 
-@step("code.entry", roles=("web", "db"), needs=("rsync",))
+@step("code.entry", roles=CODE, needs=("rsync",))
 def entry(t: Target) -> Iterator[Action]:
     """put the WSGI script and what it must know in place"""
     facts = {
@@ -63,7 +64,7 @@ def entry(t: Target) -> Iterator[Action]:
     yield word("remember", f"{t.layout.entry}/site.json", json.dumps(facts, sort_keys=True))
 
 
-@step("code.seal", roles=("web", "db"))
+@step("code.seal", roles=CODE)
 def seal(t: Target) -> Iterator[Action]:
     """link what is shared, compile, and mark the release complete"""
     yield word("link_shared", t.layout.root, t.code.id, *t.project.shared)

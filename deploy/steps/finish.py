@@ -4,18 +4,19 @@ from collections.abc import Iterator
 
 from deploy.command import Action
 from deploy.findings import Tree
+from deploy.host import CODE, runs_code
 from deploy.release import Release, expired
 from deploy.steps import Phase, Target, step, word
 
 
 def _made_live(t: Target) -> Iterator[tuple[str, Release]]:
-    if t.web is not None and {"web", "db"} & set(t.host.roles):
+    if t.web is not None and runs_code(t.host.roles):
         yield "web", t.web
     if t.static is not None and "static" in t.host.roles:
         yield "static", t.static
 
 
-@step("prune", roles=("web", "db", "static"), phase=Phase.FINISH)
+@step("prune", roles=(*CODE, "static"), phase=Phase.FINISH)
 def prune(t: Target) -> Iterator[Action]:
     """take away releases and virtualenvs that nothing can go back to"""
     for kind, release in _made_live(t):

@@ -3,17 +3,18 @@
 from collections.abc import Iterator
 
 from deploy.command import Action
+from deploy.host import CODE, runs_code
 from deploy.journal import Change, Entry
 from deploy.steps import Phase, Target, step, word
 
-EVERYWHERE = ("web", "db", "static")
+EVERYWHERE = (*CODE, "static")
 
 
 def entry(t: Target) -> Entry:
     """The run as this host is to remember it."""
     names = tuple(host.name for host, _ in t.fleet)
     changes = {}
-    if t.web is not None and {"web", "db"} & set(t.host.roles):
+    if t.web is not None and runs_code(t.host.roles):
         changes["web"] = Change(t.found.web.current, t.web.id)
     if t.static is not None and "static" in t.host.roles:
         changes["static"] = Change(t.found.static.current, t.static.id)

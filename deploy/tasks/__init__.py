@@ -38,6 +38,7 @@ def namespace(
         ),
         "db": (steps.db_plan, steps.db_migrate),
         "env": (site.env_push, site.env_show),
+        "services": (steps.services_restart,),
         "maintenance": (site.maintenance_on, site.maintenance_off),
         "apache": (steps.apache_configure, steps.apache_reload, steps.apache_check),
     }

@@ -14,6 +14,7 @@ from deploy.flow import (
     PRUNE_STATIC,
     PUSH,
     RELOAD,
+    RESTART,
     SYNC,
 )
 from deploy.outcome import Outcome
@@ -120,3 +121,10 @@ def apache_check(c: FleetContext) -> Outcome:
     """Ask each web host, as a visitor would, whether it answers from the live release."""
     with means(c.asked, "apache.check") as world:
         return main.on_live(c.asked, world, CHECK)
+
+
+@fleet_task(name="restart")
+def services_restart(c: FleetContext) -> Outcome:
+    """Restart what runs the live release beside the web processes, on the worker hosts."""
+    with means(c.asked, "services.restart") as world:
+        return main.on_live(c.asked, world, RESTART)

@@ -3,7 +3,7 @@
 #
 #   sh prepare-host.sh --name NAME --user USER --roles web,static,db
 #                      [--root /srv/www/NAME] [--group www-data] [--restart-only]
-#                      [--static-server nginx|apache]
+#                      [--static-server nginx|apache] [--units UNIT,UNIT]
 #
 # It makes the site's directories, which belong to the deploy USER; installs deploy-root, which
 # lies beside this file, as /usr/local/sbin/deploy-root; and lets USER run exactly its lines for
@@ -25,7 +25,7 @@ refuse() {
   exit 64
 }
 
-name='' root='' user='' group=www-data roles='' static_server=nginx restart_only=no
+name='' root='' user='' group=www-data roles='' static_server=nginx units='' restart_only=no
 while [ $# -gt 0 ]; do
   if [ "$1" = --restart-only ]; then
     restart_only=yes
@@ -40,6 +40,7 @@ while [ $# -gt 0 ]; do
     --group) group=$2 ;;
     --roles) roles=$2 ;;
     --static-server) static_server=$2 ;;
+    --units) units=$2 ;;
     *) refuse "unknown option $1" ;;
   esac
   shift 2
@@ -58,10 +59,11 @@ case "$name" in '' | [!a-z]* | *[!a-z0-9-]*) refuse "--name: lower-case letters,
 [ "${#name}" -le 31 ] || refuse "--name: at most 31 characters"
 case "$user" in '' | [!A-Za-z_]* | *[!A-Za-z0-9_.-]*) refuse "--user: not the name of a user: '$user'" ;; esac
 case "$root" in /*/*) ;; *) refuse "--root: an absolute path, at least two levels deep: '$root'" ;; esac
-[ -n "$roles" ] || refuse "--roles: at least one of web, static, db"
+[ -n "$roles" ] || refuse "--roles: at least one of web, static, db, worker"
 for role in $(echo "$roles" | tr , ' '); do
-  case "$role" in web | static | db | lb | cache | media) ;; *) refuse "--roles: unknown role '$role'" ;; esac
+  case "$role" in web | static | db | worker | lb | cache | media) ;; *) refuse "--roles: unknown role '$role'" ;; esac
 done
+case "$units" in *[!A-Za-z0-9@:._,-]*) refuse "--units: names of systemd units, with commas between: '$units'" ;; esac
 case "$static_server" in nginx | apache) ;; *) refuse "--static-server: nginx or apache" ;; esac
 if has_role web && serves_static apache; then
   refuse "a host is either a web host or an Apache for static files"
@@ -71,7 +73,8 @@ fi
 id "$user" >/dev/null 2>&1 || refuse "there is no user $user here; make it with: useradd -m $user"
 getent group "$group" >/dev/null || refuse "there is no group $group here; --group names the web server's"
 [ -f "$here/deploy-root" ] || refuse "deploy-root must lie beside this file, in $here"
-if has_role web || has_role static; then
+needs_sudo() { has_role web || has_role static || { has_role worker && [ -n "$units" ]; }; }
+if needs_sudo; then
   command -v visudo >/dev/null || refuse "sudo is not installed"
 fi
 
@@ -92,7 +95,7 @@ make_directories() {
   chown -h "$user:$own" "$root"
   as_user chmod 0755 "$root"
   directory 0700 .deploy "$own"
-  if has_role web || has_role db; then
+  if has_role web || has_role db || has_role worker; then
     for name_inside in releases venvs slots shared; do directory 0755 "$name_inside" "$own"; done
     directory 2775 shared/media "$group"
     directory 2770 run "$group"
@@ -128,6 +131,12 @@ sudo_lines() {
   if has_role web; then
     echo "$user ALL=(root) NOPASSWD: $program restart-slot $name blue"
     echo "$user ALL=(root) NOPASSWD: $program restart-slot $name green"
+  fi
+  if has_role worker; then
+    # In sudoers a colon has a meaning of its own.
+    for unit in $(echo "$units" | sed 's/:/\\:/g' | tr , ' '); do
+      echo "$user ALL=(root) NOPASSWD: $program restart-unit $name $unit"
+    done
   fi
   if [ "$restart_only" = no ]; then
     if has_role web || serves_static apache; then
@@ -175,7 +184,7 @@ reload_apache() {
 }
 
 make_directories
-if has_role web || has_role static; then
+if needs_sudo; then
   install_program
   install_sudoers
 else

@@ -1,0 +1,24 @@
+# shellcheck shell=bash
+# Workers and schedulers. They are restarted by systemd through the one program that may act as
+# root, or by a command of the site's own.
+
+# restart_units NAME UNIT...
+restart_units() {
+  local name=$1 unit said code
+  shift
+  for unit in "$@"; do
+    code=0
+    said=$(timeout 280 sudo -n /usr/local/sbin/deploy-root restart-unit "$name" "$unit" 2>&1) || code=$?
+    if [ "$code" = 1 ]; then said="sudo refused to restart $unit: fab setup --script, once more, as root"; fi
+    [ "$code" = 0 ] || say_and_fail 65 "$said" || return
+  done
+}
+
+# restart_by ROOT ID COMMAND...     In the release, with RELEASE in the environment. What it leaves
+# running must not keep the lock of the run, hence without descriptor 8.
+restart_by() {
+  local root=$1 id=$2 code=0
+  shift 2
+  (cd "$root/releases/$id" && RELEASE=$id "$@") </dev/null 8<&- || code=$?
+  [ "$code" = 0 ] || say_and_fail 65 "the command that restarts services ended with $code"
+}

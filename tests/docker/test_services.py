@@ -1,0 +1,98 @@
+"""Workers run the release that is live: after a deploy, a rollback, and one that was taken back."""
+
+import pytest
+
+from tests.docker.checkout import Checkout
+from tests.docker.hosts import ROOT, Hosts, wait_for
+
+pytestmark = pytest.mark.docker
+
+UNIT = "guestbook-worker"
+USER = "www-data"
+INIT = f"""#!/bin/sh
+# A worker of the site as an init script: it works for ever in the release that it started with.
+PID=/run/{UNIT}.pid
+LOOP='import time; [time.sleep(1) for _ in iter(int, 1)]'
+start() {{
+  if rm /tmp/worker-falls 2>/dev/null; then echo "cannot reach the broker"; return 0; fi
+  start-stop-daemon --start --quiet --background --make-pidfile --pidfile $PID --chuid {USER} \\
+    --startas {ROOT}/current/venv/bin/python -- {ROOT}/entry/run.py {ROOT} current shell -c "$LOOP"
+}}
+stop() {{
+  start-stop-daemon --stop --quiet --oknodo --retry TERM/5/KILL/5 --pidfile $PID; rm -f $PID
+}}
+case $1 in
+  start) start ;;
+  stop) stop ;;
+  restart) stop; start ;;
+  status) start-stop-daemon --status --pidfile $PID ;;
+esac
+"""
+
+
+@pytest.fixture
+def worker(hosts: Hosts, live: dict[str, str], checkout: Checkout) -> Checkout:
+    """A checkout whose stage has a worker on db1, which root has prepared for it."""
+    inventory = checkout.top / "inventories" / "sandbox.toml"
+    assert live
+    text = inventory.read_text().replace('roles = ["db"]', 'roles = ["db", "worker"]')
+    inventory.write_text(f'{text}services.units = ["{UNIT}"]\n')
+    hosts.on("db1", f"cat >/etc/init.d/{UNIT} <<'EOT'\n{INIT}EOT\nchmod 755 /etc/init.d/{UNIT}")
+    script = checkout.fab("-H", "db1", "setup", "--script").out
+    hosts.on("db1", f"cat >/tmp/prepare <<'EOT'\n{script}EOT\nsh /tmp/prepare")
+    checkout.fab("setup")
+    return checkout
+
+
+def release_at_work(hosts: Hosts) -> str:
+    """The release in whose directory the worker is, once it has entered it."""
+    line = f"readlink /proc/$(cat /run/{UNIT}.pid)/cwd"
+    wait_for(lambda: "/releases/" in hosts.tried("db1", line, USER)[1])
+    return hosts.on("db1", line, USER).strip().rpartition("/")[2]
+
+
+def test_a_worker_runs_what_is_live_whichever_way_it_became_live(
+    hosts: Hosts, live: dict[str, str], worker: Checkout
+) -> None:
+    worker.title("With a worker")
+    release = worker.fab("deploy", "--json").result["release"]
+    assert release_at_work(hosts) == release
+
+    worker.title("Whose worker falls")
+    hosts.on("db1", "touch /tmp/worker-falls")
+    told = worker.fab("deploy", code=5)
+    assert f"{UNIT} does not stay up" in told.err
+    assert "cannot reach the broker" in told.err
+    assert set(hosts.served().values()) == {release}
+    assert release_at_work(hosts) == release
+
+    worker.fab("rollback")
+    assert hosts.served()["web1"] == live["web1"]
+    assert release_at_work(hosts) == live["web1"]
+    before = hosts.on("db1", f"cat /run/{UNIT}.pid")
+    worker.fab("services.restart")
+    assert release_at_work(hosts) == live["web1"]
+    assert hosts.on("db1", f"cat /run/{UNIT}.pid") != before
+    hosts.on("db1", f"service {UNIT} stop")
+
+
+def test_a_command_restarts_what_has_no_unit_and_knows_the_release(
+    hosts: Hosts, worker: Checkout
+) -> None:
+    inventory = worker.top / "inventories" / "sandbox.toml"
+    text = inventory.read_text().rpartition("services.units")[0]
+    writes = "echo $RELEASE in $(pwd -P) >/tmp/restarted; test ! -e /tmp/worker-falls"
+    inventory.write_text(f"{text}services.command = ['sh', '-c', '{writes}']\n")
+    worker.title("With a command")
+    release = worker.fab("deploy", "--json").result["release"]
+    expected = f"{release} in {ROOT}/releases/{release}"
+    assert hosts.on("db1", "cat /tmp/restarted").strip() == expected
+
+    worker.title("Not restarted")
+    hosts.on("db1", "touch /tmp/worker-falls")
+    told = worker.fab("deploy", code=7)
+    hosts.on("db1", "rm /tmp/worker-falls")
+    assert "the command that restarts services ended with 1" in told.err
+    worker.fab("recover")
+    assert hosts.on("db1", "cat /tmp/restarted").strip() == expected
+    assert set(hosts.served().values()) == {release}
