@@ -1,14 +1,20 @@
 """Workers run the release that is live: after a deploy, a rollback, and one that was taken back."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
+import deploy
 from tests.docker.checkout import Checkout
 from tests.docker.hosts import ROOT, Hosts, wait_for
+from tests.sandbox.docker import docker, try_docker
 
 pytestmark = pytest.mark.docker
 
 UNIT = "guestbook-worker"
 USER = "www-data"
+PROGRAM = Path(deploy.__file__).parent / "templates" / "deploy-root"
 INIT = f"""#!/bin/sh
 # A worker of the site as an init script: it works for ever in the release that it started with.
 PID=/run/{UNIT}.pid
@@ -96,3 +102,45 @@ def test_a_command_restarts_what_has_no_unit_and_knows_the_release(
     worker.fab("recover")
     assert hosts.on("db1", "cat /tmp/restarted").strip() == expected
     assert set(hosts.served().values()) == {release}
+
+
+def _has_booted(container: str) -> bool:
+    said = try_docker("exec", container, "systemctl", "is-system-running")[1]
+    return said.strip() in ("running", "degraded")
+
+
+@pytest.fixture
+def booted(hosts: Hosts) -> Iterator[str]:
+    """A machine of its own, as root sees it after boot: systemd is its first process."""
+    name = f"{hosts.fleet.container('db1')}-booted"
+    image = docker("inspect", "--format", "{{.Image}}", hosts.fleet.container("db1")).strip()
+    rights = ("--cap-add=SYS_ADMIN", "--security-opt=seccomp=unconfined", "--cgroupns=private")
+    folders = ("--tmpfs=/run", "--tmpfs=/tmp", "--entrypoint=/lib/systemd/systemd")
+    docker("run", "--detach", "--name", name, *rights, *folders, image)
+    try:
+        docker("cp", str(PROGRAM), f"{name}:/usr/local/sbin/deploy-root")
+        wait_for(lambda: _has_booted(name))
+        yield name
+    finally:
+        docker("rm", "--force", name)
+
+
+def test_under_systemd_a_unit_that_ends_at_once_has_failed_and_says_why(booted: str) -> None:
+    def unit(name: str, program: str) -> None:
+        text = f"[Service]\\nExecStart={program}\\n"
+        line = f"printf '{text}' >/etc/systemd/system/{name}.service && systemctl daemon-reload"
+        docker("exec", booted, "sh", "-c", line)
+
+    unit("good", "/bin/sleep 1000")
+    unit("bad", '/bin/sh -c "echo no broker; exit 3"')
+    program = ("exec", booted, "bash", "-p", "/usr/local/sbin/deploy-root", "restart-unit", "shop")
+    assert try_docker(*program, "good")[0]
+    started = docker("exec", booted, "systemctl", "show", "--property=MainPID", "good")
+    assert try_docker(*program, "good")[0]
+    assert started != docker("exec", booted, "systemctl", "show", "--property=MainPID", "good")
+    done, said = try_docker(*program, "bad")
+    assert not done
+    assert "no broker" in said
+    assert "bad does not stay up" in said
+    assert "nothing did not restart" in try_docker(*program, "nothing")[1]
+    assert "not the name of a unit: --now" in try_docker(*program, "--now")[1]

@@ -157,6 +157,11 @@ def test_the_private_port_tells_release_slot_and_locale_without_django(root: Pat
     assert about == {"release": OLD, "slot": "blue", "locale": "C.UTF-8"}
 
 
+def test_a_load_balancer_is_told_that_the_process_is_ready_on_any_port(root: Path) -> None:
+    answers = serve(root, get("/-/ready"), get("/-/ready", PRIVATE)).answers
+    assert [answer.status for answer in answers] == ["200 OK"] * 2
+
+
 def test_other_pages_on_the_private_port_are_the_site_s(root: Path) -> None:
     assert serve(root, get("/page", PRIVATE)).answers[0].body.startswith(OLD)
 
@@ -294,6 +299,13 @@ def test_a_management_command_has_the_environment_of_the_site(root: Path) -> Non
 
 def test_a_management_command_s_exit_code_is_handed_on(root: Path) -> None:
     assert run(root, OLD, "nonsense").returncode == 1
+
+
+def test_a_module_runs_in_the_release_with_its_environment_and_its_own_words(root: Path) -> None:
+    module = root / "releases" / OLD / "works.py"
+    module.write_text("import os, sys; print(__name__, sys.argv[1:], os.environ['GREETING'])")
+    done = run(root, OLD, "-m", "works", "--queue", "mail")
+    assert done.stdout == "__main__ ['--queue', 'mail'] good day\n", done.stderr
 
 
 @pytest.mark.parametrize("name", [NEW, "current", "../../etc", ".", ""])
