@@ -66,11 +66,19 @@ class DeployFab(Fab):  # type: ignore[misc]  # Fabric ships no types
             raise Refused(f"an option does not fit: {error}", "fab --help") from error
 
     def load_collection(self) -> None:
-        """Loads the fabfile; Refused if there is none."""
+        """Loads the fabfile; Refused if there is none. `init` needs none: it writes one."""
+        init = "init" in self.core.unparsed
         try:
             super().load_collection()
+            init = init and "init" not in self.collection.task_names  # type: ignore[has-type]
         except Exit as error:
-            raise Refused(error.message or "there is no fabfile here or above") from error
+            if not init:
+                what = error.message or "there is no fabfile here or above"
+                raise Refused(what, "in a Django project, `fabd init` writes one") from error
+        if init:
+            from deploy.tasks import namespace  # only here: a fabfile brings its own
+
+            self.collection = namespace()
 
     def parse_tasks(self) -> None:
         """Parses the tasks and their options; Refused if they do not fit."""

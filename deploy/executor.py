@@ -123,6 +123,8 @@ class DeployExecutor(fabric.Executor):  # type: ignore[misc]  # Fabric ships no 
         return [self.parameterize(call, one) for one in params] or [call]
 
     def _asked_of(self, task: FleetTask) -> Asked:
+        if not task.needs_project:
+            return Asked(top=Path.cwd(), json=self._args["json"].value)
         if not task.needs_stage:
             return self.asked
         bucket = task.takes_bucket and in_a_bucket(self.loaded.load(), self.asked.roles)

@@ -26,7 +26,7 @@ def find_top(start: Path) -> Path:
             return folder
     raise Refused(
         f"no project to deploy in {start} or above: no pyproject.toml with [tool.deploy]",
-        "write [tool.deploy] into pyproject.toml; docs/tutorial.md shows how",
+        "fabd init, beside manage.py, writes one to begin with",
     )
 
 

@@ -2,10 +2,10 @@
 
 import hashlib
 from html import escape
-from typing import Any
 
 from deploy.project import Project
 from deploy.release import Layout
+from deploy.rendering import render
 
 SLOTS = ("blue", "green")
 """The two groups of web processes."""
@@ -34,23 +34,9 @@ def process_title(name: str, slot: str) -> str:
     return f"({hashlib.sha256(name.encode()).hexdigest()[:6]}-{slot})"
 
 
-def _render(template: str, **values: Any) -> str:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    library = Environment(
-        loader=PackageLoader("deploy"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - configuration files, not HTML; the settings are validated
-    )
-    return library.get_template(template).render(**values)
-
-
 def apache_site(project: Project) -> str:
     """The vhost of the site: two warm slots, chosen for each request by what is live."""
-    return _render(
+    return render(
         "apache.conf.j2",
         p=project,
         web=project.web,
@@ -63,13 +49,13 @@ def apache_site(project: Project) -> str:
 
 def maintenance_page(project: Project, reason: str, until: str) -> str:
     """What visitors read instead of the site; `until` is shown as it was written."""
-    return _render("maintenance.html.j2", p=project, reason=escape(reason), until=escape(until))
+    return render("maintenance.html.j2", p=project, reason=escape(reason), until=escape(until))
 
 
 def static_site(project: Project) -> str:
     """The vhost of a static host, for the server that `static.server` names."""
     template = {"nginx": "nginx.conf.j2", "apache": "apache-static.conf.j2"}[project.static.server]
-    return _render(
+    return render(
         template,
         p=project,
         static=project.static,

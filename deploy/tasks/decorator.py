@@ -42,11 +42,13 @@ class FleetContext(Context):
 class FleetTask(Task):  # type: ignore[misc]  # Fabric ships no types
     """A task that is called once, with a FleetContext.
 
-    `needs_stage` if it is about hosts; `takes_rest` if what stands behind `--` is for it;
-    `takes_bucket` if `-R static` may mean a bucket, without any host of that role.
+    `needs_stage` if it is about hosts, `needs_project` if about something to deploy;
+    `takes_rest` if what stands behind `--` is for it; `takes_bucket` if `-R static` may mean a
+    bucket, without any host of that role.
     """
 
     needs_stage = True
+    needs_project = True
     takes_rest = False
     takes_bucket = False
 
@@ -73,12 +75,14 @@ def fleet_task(
     pre: Iterable[Task] = (),
     post: Iterable[Task] = (),
     stage: bool = True,
+    project: bool = True,
     takes_rest: bool = False,
     takes_bucket: bool = False,
 ) -> Callable[[Body], FleetTask]:
     """Makes a task of a function that takes a FleetContext and returns an Outcome or nothing.
 
-    `stage=False` is for tasks that need no hosts: then neither stage nor roles are looked up.
+    `stage=False` is for tasks that need no hosts: then neither stage nor roles are looked up;
+    `project=False` for those that work where nothing is to be deployed yet.
     With `takes_rest`, what stands behind `--` is in `asked.rest`, and not a command of its own;
     with `takes_bucket`, `-R static` is allowed where static files are in a bucket.
     The other arguments are those of Invoke's own decorator.
@@ -100,6 +104,7 @@ def fleet_task(
             auto_shortflags=False,
         )
         task.needs_stage = stage
+        task.needs_project = project
         task.takes_rest = takes_rest
         task.takes_bucket = takes_bucket
         return task
