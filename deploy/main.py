@@ -280,4 +280,4 @@ def _carried_out(
 
 def new_run(verb: str, who: str) -> Run:
     """A run with an id of its own; the time in it is for people and decides nothing."""
-    return Run(f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(3)}", verb, who)
+    return Run(f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}", verb, who)

@@ -4,7 +4,7 @@ from invoke.collection import Collection
 
 from deploy.flow import DEPLOY, DEPLOY_STATIC, ROLLBACK, Flow
 from deploy.tasks import hosts, project, site, steps
-from deploy.tasks.releases import release_tasks, show_pending, show_releases, show_status
+from deploy.tasks.releases import release_tasks, show_log, show_pending, show_releases, show_status
 
 __all__ = ["namespace"]
 
@@ -21,6 +21,7 @@ def namespace(
         show_status,
         show_releases,
         show_pending,
+        show_log,
         project.init,
         hosts.setup,
         hosts.lock,

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from deploy import main, status
+from deploy import ledger, main, status
 from deploy import pending as waiting
 from deploy.asked import Asked
 from deploy.flow import DEPLOY, DEPLOY_STATIC, ROLLBACK, Flow
@@ -88,3 +88,10 @@ def show_releases(c: FleetContext) -> Outcome:
     """List the releases that each host has."""
     with means(c.asked, "releases", logged=False) as world:
         return status.releases(c.asked, world)
+
+
+@fleet_task(name="log", help={"limit": "How many, the newest first."})
+def show_log(c: FleetContext, limit: int = 20) -> Outcome:
+    """List who changed what is live, when, and what came of it. Changes nothing."""
+    with means(c.asked, "log", logged=False) as world:
+        return ledger.log(c.asked, world, limit)

@@ -85,3 +85,17 @@ def test_a_frozen_stage_refuses_releases_and_says_why(
     finally:
         base.fab("unlock")
     assert base.fab("plan").code == 0
+
+
+@pytest.mark.usefixtures("live")
+def test_the_log_says_who_did_what_and_what_came_of_it(hosts: Hosts, checkout: Checkout) -> None:
+    release = checkout.fab("deploy", "--json").result["release"]
+    checkout.fab("rollback")
+    newest, before = [e for e in checkout.fab("log", "--json").events if e["event"] == "run"][:2]
+    assert (newest["verb"], newest["outcome"]) == ("rollback", "live")
+    assert newest["web"] == {"from": release, "to": hosts.served()["web1"]}
+    assert (before["verb"], before["web"]["to"]) == ("deploy", release)
+    assert set(before["hosts"]) == {"web1", "web2", "static1", "db1"}
+    told = checkout.fab("log", "--limit", "1")
+    assert f"{release} -> " in told.out
+    assert " deploy " not in told.out

@@ -18,6 +18,8 @@ from deploy.flow import DEPLOY, Flow
 from deploy.host import Host
 from deploy.inventory import load_stage
 from deploy.journal import Run
+from deploy.journal import parse as parse_journal
+from deploy.ledger import merged
 from deploy.onsite.envfile import parse
 from deploy.outcome import Outcome
 from deploy.pending import _commit
@@ -232,6 +234,8 @@ def events() -> list[dict[str, Any]]:
     migration = dict.fromkeys(("migration", "state", "risk", "operations", "rows", "sql"))
     fact = json.dumps({"event": "migration", **migration})
     tell(Said("db1", "db.plan", f"fact: {fact}"))
+    begun = "begin 20260101-120000-aaaaaa deploy ann@desk db1 db1 web=->000001-aaaaaaa"
+    tell(Fact("", *merged({"db1": Findings(runs=parse_journal("db1", [begun]))})))
     tell(Fact("", _commit(Commit("1a2b3c4", "ann", "Add a page"))))
     lines = [output_line("web1", "text")]
     result = json.loads(result_line("deploy", 0.1, Outcome("000001-aaaaaaa")))
