@@ -48,7 +48,7 @@ class RolledBack(DeployError):
 
 
 class MigrationFailed(DeployError):
-    """`migrate` failed: nothing was switched, but the database may be ahead of the code."""
+    """`migrate` or `db.restore` failed: nothing was switched, but the database may have changed."""
 
     exit_code = 6
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from deploy.errors import Refused
 from deploy.steps import HERE, Step
 from deploy.steps.activate import activate, change_slot, check
+from deploy.steps.backup import restore, save, save_now
 from deploy.steps.bucket import check_sent, invalidate, send
 from deploy.steps.build import check_files, collect, export, wheels
 from deploy.steps.code import entry, install, push, seal
@@ -90,6 +91,7 @@ DEPLOY = Flow(
         static_server,
         apache,
         warm,
+        save,
         # from here on things are switched
         begin,
         switch,
@@ -124,7 +126,7 @@ DEPLOY_STATIC = Flow(
 )
 
 ROLLBACK = Flow(
-    "rollback", (warm, begin, switch, migrate_back, ask_again, activate, decide, commit)
+    "rollback", (warm, save, begin, switch, migrate_back, ask_again, activate, decide, commit)
 )
 
 # Parts of a deploy by themselves, for the tasks in groups.
@@ -144,8 +146,14 @@ PLAN_MIGRATIONS = Flow(
 )
 PLAN_THERE = Flow("db.plan", (entry, show), roles=("db",))
 MIGRATE = Flow("db.migrate", (entry, migrate_now), roles=("db",))
+BACKUP = Flow("db.backup", (entry, save_now), roles=("db",))
 CONFIGURE = Flow("apache.configure", (entry, apache), roles=("web",))
 RELOAD = Flow("apache.reload", (refresh, change_slot), roles=("web",))
 RESTART = Flow("services.restart", (restart,), roles=("worker",))
 CHECK = Flow("apache.check", (check,), roles=("web",))
 SETUP = Flow("setup", (entry, apache, static_server))
+
+
+def restoring(name: str, into: str = "") -> Flow:
+    """What puts a backup in the place of the data, or into the database `into`."""
+    return Flow("db.restore", (entry, *restore(name, into)), roles=("db",))

@@ -30,7 +30,7 @@ from deploy.means import Means, on_hosts
 from deploy.outcome import Outcome
 from deploy.plan import Plan, make_plan
 from deploy.release import Layout, WayBack
-from deploy.report import Note
+from deploy.report import Event, Note, Said
 from deploy.report.words import closing_words, opening_words
 from deploy.runner import StepsFailed, run_plan
 from deploy.schema import KEEP, KEEPS, Schema, question, understood, way_back
@@ -262,10 +262,18 @@ def _carried_out(
     plan: Plan, goal: Goal, fleet: Fleet, means: Means, found: Found, limit: int
 ) -> Outcome:
     began = time.monotonic()
+    saved = ""
+
+    def emit(event: Event) -> None:
+        nonlocal saved
+        if isinstance(event, Said) and event.fact.get("event") == "backup":
+            saved = str(event.fact["backup"])
+        means.emit(event)
+
     try:
-        warnings = run_plan(plan, fleet.execute, fleet.stop, means.emit, limit)
+        warnings = run_plan(plan, fleet.execute, fleet.stop, emit, limit)
     except StepsFailed as failed:
-        raise verdict(failed, fleet.hosts, found) from None
+        raise verdict(failed, fleet.hosts, found, saved) from None
     too_late()
     late = [warning for warning in warnings if warning.step == contract.name]
     for warning in (warning for warning in warnings if warning not in late):
@@ -274,7 +282,7 @@ def _carried_out(
     for event in closing_words(plan, goal, fleet.hosts, found, time.monotonic() - began):
         means.emit(event)
     if late:
-        raise not_contracted(late, goal.id)
+        raise not_contracted(late, goal.id, saved)
     return Outcome(goal.id)
 
 

@@ -114,6 +114,12 @@ class Db:
         "refuse",
         one_of("refuse", "after-switch", "allow"),
     )
+    backup: str = key(
+        'Save data "before-migrate" and on the way back; only "before-migrate-back"; or "never".',
+        "before-migrate-back",
+        one_of("before-migrate", "before-migrate-back", "never"),
+    )
+    keep_backups: int = key("How many backups of the database stay.", 5, within(1, 1000))
     rollback: str = key(
         'Migrations the old release lacks: "refuse" until told, or "keep-additive" ones.',
         "refuse",

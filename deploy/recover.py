@@ -25,6 +25,7 @@ from deploy.runner import StepsFailed, run_plan
 from deploy.signals import as_interrupts
 from deploy.steps import Phase, Step, word
 from deploy.steps.activate import verified
+from deploy.steps.backup import HALF
 from deploy.steps.db import caught_up
 from deploy.steps.services import restarted
 from deploy.steps.slots import ensured
@@ -48,6 +49,8 @@ def recover(asked: Asked, means: Means) -> Outcome:
             found = fleet.look()
             if not _unfinished(fleet.hosts, found):
                 return _closing(fleet.hosts, found, means.emit, "nothing was cut off")
+            for host in fleet.hosts:
+                _tell_of_restore(host, found[host.name], means.emit)
             with fleet.locked(run, take_over=True):
                 _settle(run.id, fleet, means.emit, stage.parallel)
                 return _closing(fleet.hosts, fleet.look(), means.emit, "recovered")
@@ -64,6 +67,11 @@ def _unfinished(hosts: Sequence[Host], found: Found) -> bool:
         if lock and lock.alive:
             raise locked_by(host.name, f"lock alive {lock.text}")
     return any(found[host.name].lock or found[host.name].open_runs for host in hosts)
+
+
+def _tell_of_restore(host: Host, found: Findings, emit: Emit) -> None:
+    if found.lock and " db.restore by " in found.lock.text:
+        emit(Note(f"{host.name}: {HALF}; fab db.list shows what there is"))
 
 
 def _settle(run_id: str, fleet: Fleet, emit: Emit, limit: int) -> None:

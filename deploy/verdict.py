@@ -17,15 +17,22 @@ from deploy.runner import Failure, StepsFailed
 from deploy.steps import Phase
 from deploy.steps.db import look_ahead, migrate
 
+RESTORE = "db.restore"
+
 
 def verdict(
-    failed: StepsFailed, hosts: Sequence[Host], found: Mapping[str, Findings]
+    failed: StepsFailed, hosts: Sequence[Host], found: Mapping[str, Findings], saved: str = ""
 ) -> DeployError:
-    """The error that ends the task, with the exit code that docs/reference.md promises."""
+    """The error that ends the task, with the exit code that docs/reference.md promises.
+
+    `saved` is the backup that the run has made, if it has.
+    """
     live = _live(hosts, found)
     stopped = ["stopped by you"] if failed.interrupted else []
     causes = "\n".join([*stopped, *([told(failed.failures)] if failed.failures else [])])
     stays = "".join(f"\n{sentence}" for sentence in failed.stays)
+    if failed.part.step.phase is not Phase.PREPARE:
+        stays += way_back(saved)
     if failed.decided:
         return Interrupted(f"{causes}; the new release is live, and only tidying up is left")
     if failed.stuck:
@@ -38,11 +45,8 @@ def verdict(
         return Inconsistent(f"{what}{stays}", hint="fab recover")
     if failed.interrupted:
         return Interrupted(f"{causes}; {live}{stays}")
-    if failed.part.step.name == migrate.name:
-        return MigrationFailed(
-            f"{causes}\nnothing was switched: {live}; the database may be ahead of it",
-            hint="mend the migration and deploy again; fab db.migrate runs it alone",
-        )
+    if failed.part.step.name in (migrate.name, RESTORE):
+        return _in_database(failed.part.step.name, f"{causes}\nnothing was switched: {live}", saved)
     if failed.part.step.phase is Phase.PREPARE:
         looked = failed.part.step.name == look_ahead.name
         hint = "fab db.plan shows every migration that is pending, and its SQL" if looked else ""
@@ -50,11 +54,28 @@ def verdict(
     return RolledBack(f"{causes}\nevery host was put back and verified: {live}{stays}")
 
 
-def not_contracted(failures: Sequence[Failure], release: str | None) -> DeployError:
+def _in_database(step: str, what: str, saved: str) -> MigrationFailed:
+    if step == RESTORE:
+        return MigrationFailed(what + way_back(saved))
+    return MigrationFailed(
+        f"{what}; the database may be ahead of it{way_back(saved)}",
+        hint="mend the migration and deploy again; fab db.migrate runs it alone",
+    )
+
+
+def way_back(saved: str) -> str:
+    """The sentence that says where the data is as it was before the run; empty if nowhere."""
+    return f"\nthe data as it was before is in a backup: fab db.restore {saved}" if saved else ""
+
+
+def not_contracted(
+    failures: Sequence[Failure], release: str | None, saved: str = ""
+) -> DeployError:
     """The error for a release that is live, but without the migrations that were to follow."""
     return Unfinished(
         f"{release} is live and stays, on a schema that still has what it no longer needs:\n"
-        + told(failures),
+        + told(failures)
+        + way_back(saved),
         hint="mend what failed, then: fab db.migrate",
     )
 

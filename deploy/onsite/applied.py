@@ -12,7 +12,8 @@ FILE = "migrations"
 def note(root: Path, run: str, release: str, verb: str, names: Iterable[str]) -> None:
     """Add `VERB RUN RELEASE MIGRATION` for each name, and see it on the disk.
 
-    `verb` is apply or unapply. The database knows what it has; this knows who brought it there.
+    `verb` is apply or unapply, or restore with the name of a backup. The database knows what it
+    has; this knows who brought it there.
     """
     lines = "".join(f"{verb} {run} {release} {name}\n" for name in names)
     folder = root / ".deploy"
@@ -26,15 +27,27 @@ def note(root: Path, run: str, release: str, verb: str, names: Iterable[str]) ->
 
 def standing(root: Path) -> list[str]:
     """The migrations that runs have applied and none has taken back since, in their order."""
-    try:
-        lines = (root / ".deploy" / FILE).read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
-        return []
     names: dict[str, None] = {}
-    for line in lines:
-        verb, _, _, name = line.split(" ", 3)
+    for verb, name in _lines(root):
         if verb == "apply":
             names[name] = None
         else:
             names.pop(name, None)
     return list(names)
+
+
+def reconcile(root: Path, run: str, release: str, applied: set[str]) -> None:
+    """Write down what is applied now, after a backup took the place of the database."""
+    stands = standing(root)
+    note(root, run, release, "unapply", [name for name in stands if name not in applied])
+    once = dict.fromkeys(name for _, name in _lines(root) if name in applied)
+    note(root, run, release, "apply", [name for name in once if name not in stands])
+
+
+def _lines(root: Path) -> list[tuple[str, str]]:
+    try:
+        lines = (root / ".deploy" / FILE).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    split = [line.split(" ", 3) for line in lines]
+    return [(verb, name) for verb, _, _, name in split]

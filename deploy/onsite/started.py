@@ -10,8 +10,13 @@ from enter import enter, facts, release_of
 from envfile import NotReady, mask
 
 
-def started(root: Path, release: str, work: Callable[[], int]) -> int:
-    """The exit code of `work`, done in the release; 1 if it is NotReady, 2 if it never began."""
+def started(
+    root: Path, release: str, work: Callable[[], int], doing: str = "the migrations fail"
+) -> int:
+    """The exit code of `work`, done in the release; 1 if it is NotReady, 2 if it never began.
+
+    `doing` is how an error that nobody foresaw begins.
+    """
     values: dict[str, str] = {}
     try:
         values = enter(root, release_of(root, release), facts(root)["settings"])
@@ -27,7 +32,7 @@ def started(root: Path, release: str, work: Callable[[], int]) -> int:
     except NotReady as error:
         return _ended(1, mask(str(error), values))
     except Exception as error:
-        return _ended(1, mask(f"the migrations fail: {type(error).__name__}: {error}", values))
+        return _ended(1, mask(f"{doing}: {type(error).__name__}: {error}", values))
 
 
 def say(line: str) -> None:

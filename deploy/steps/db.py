@@ -23,13 +23,13 @@ STAYS = (
 def look_ahead(t: Target) -> Iterator[Action]:
     """say which migrations are pending, and stop if one of them may not run"""
     if t.project.db.migrate and schema_may_change(t):
-        yield _program(t, "planned.py", "--destructive", t.project.db.destructive)
+        yield on_database(t, "planned.py", "--destructive", t.project.db.destructive)
 
 
 @step("db.plan", roles=("db",))
 def show(t: Target) -> Iterator[Action]:
     """say which migrations are pending, with their SQL and what they do to the data"""
-    yield _program(t, "planned.py", "--sql")
+    yield on_database(t, "planned.py", "--sql")
 
 
 @step("db.migrate", roles=("db",), phase=Phase.COMMIT, leaves=STAYS)
@@ -62,7 +62,7 @@ def migrate_now(t: Target) -> Iterator[Action]:
 
 def _again(t: Target) -> Iterator[Action]:
     if t.back:
-        yield _program(
+        yield on_database(
             t, "migrate.py", *_only(t.back), *_run(t), after=_timeout(t), code=t.back.code
         )
         yield word("remember", f"{t.layout.root}/.deploy/migrated", t.found.migrated)
@@ -83,7 +83,7 @@ def migrate_back(t: Target) -> Iterator[Action]:
         yield word("remember", f"{t.layout.root}/.deploy/migrated", "")
         how = ("--apply", t.run.id)
         after = (t.code.id, *_timeout(t))
-        yield _program(t, "goback.py", *how, after=after, code=t.back.code)
+        yield on_database(t, "goback.py", *how, after=after, code=t.back.code)
         yield _remembered(t)
 
 
@@ -109,14 +109,14 @@ def _timeout(t: Target) -> tuple[str]:
 
 def _migrated(t: Target, destructive: str) -> Command:
     how = ("--destructive", destructive, *_run(t))
-    return _program(t, "migrate.py", *how, after=_timeout(t))
+    return on_database(t, "migrate.py", *how, after=_timeout(t))
 
 
 def _remembered(t: Target) -> Command:
     return word("remember", f"{t.layout.root}/.deploy/migrated", t.code.migrations)
 
 
-def _program(
+def on_database(
     t: Target, name: str, *options: str, after: tuple[str, ...] = (), code: str = ""
 ) -> Command:
     """A program of ours in the Python of the release that goes live, or of `code`."""

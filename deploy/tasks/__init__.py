@@ -3,7 +3,7 @@
 from invoke.collection import Collection
 
 from deploy.flow import DEPLOY, DEPLOY_STATIC, ROLLBACK, Flow
-from deploy.tasks import hosts, project, site, steps
+from deploy.tasks import databases, hosts, project, site, steps
 from deploy.tasks.releases import release_tasks, show_log, show_pending, show_releases, show_status
 
 __all__ = ["namespace"]
@@ -38,7 +38,13 @@ def namespace(
             steps.static_check,
             steps.static_prune,
         ),
-        "db": (steps.db_plan, steps.db_migrate),
+        "db": (
+            steps.db_plan,
+            steps.db_migrate,
+            databases.db_backup,
+            databases.db_restore,
+            databases.db_list,
+        ),
         "env": (site.env_push, site.env_show),
         "services": (steps.services_restart,),
         "maintenance": (site.maintenance_on, site.maintenance_off),

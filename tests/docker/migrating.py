@@ -26,6 +26,16 @@ COLOUR = 'migrations.AddField("entry", "colour", models.CharField(max_length=9, 
 MOOD = COLOUR.replace("colour", "mood")
 NO_COLOUR = 'migrations.RemoveField("entry", "colour")'
 NO_WAY_BACK = "migrations.RunPython(code)"
+FAILS = 'migrations.RunSQL("SELECT no FROM nowhere", "")'
+ASK_SQLITE = (
+    "import sqlite3, sys; d = sqlite3.connect(sys.argv[1], isolation_level=None);"
+    " [print('|'.join(map(str, row))) for row in d.execute(sys.argv[2])]"
+)
+PYMYSQL = """import pymysql
+
+pymysql.version_info = (2, 2, 1, "final", 0)  # Django asks for this much of mysqlclient
+pymysql.install_as_MySQLdb()
+"""
 
 
 def add(
@@ -58,6 +68,11 @@ class Database:
         """Whether the guestbook has the column."""
         statement = f"SELECT count({column}) FROM guestbook_entry"  # noqa: S608
         line = f"{self.client} {shlex.quote(statement)}"
+        return self.hosts.tried(self.host, line)[0]
+
+    def there(self, table: str) -> bool:
+        """Whether there is such a table."""
+        line = f"{self.client} {shlex.quote(f'SELECT * FROM {table}')}"  # noqa: S608
         return self.hosts.tried(self.host, line)[0]
 
     def forget(self, *columns: str) -> None:

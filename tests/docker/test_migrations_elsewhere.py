@@ -9,7 +9,16 @@ import pytest
 
 from tests.docker.checkout import Checkout
 from tests.docker.hosts import Hosts
-from tests.docker.migrating import COLOUR, MOOD, NO_COLOUR, Database, add
+from tests.docker.migrating import (
+    ASK_SQLITE,
+    COLOUR,
+    FAILS,
+    MOOD,
+    NO_COLOUR,
+    PYMYSQL,
+    Database,
+    add,
+)
 from tests.docker.test_one_host import ROOT, diary, solo  # noqa: F401 - fixtures, by their names
 from tests.docker.visitor import sign
 from tests.sandbox import mariadb
@@ -17,20 +26,10 @@ from tests.sandbox import mariadb
 pytestmark = pytest.mark.docker
 
 PASSWORD = "known-to-these-tests-only"  # noqa: S105 - of a database that lives for minutes
-ASK_SQLITE = (
-    "import sqlite3, sys; d = sqlite3.connect(sys.argv[1], isolation_level=None);"
-    " [print('|'.join(map(str, row))) for row in d.execute(sys.argv[2])]"
-)
 HOLD_SQLITE = (
     "import sqlite3, sys, time; d = sqlite3.connect(sys.argv[1], isolation_level=None);"
     " d.execute('BEGIN EXCLUSIVE'); print('held', flush=True); time.sleep(120)"
 )
-FAILS = 'migrations.RunSQL("SELECT no FROM nowhere", "")'
-PYMYSQL = """import pymysql
-
-pymysql.version_info = (2, 2, 1, "final", 0)  # Django asks for this much of mysqlclient
-pymysql.install_as_MySQLdb()
-"""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 import random
 import re
 import signal
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.docker.checkout import Checkout
+from tests.docker.disk import small_disk
 from tests.docker.hosts import ROOT, WEB, Hosts, ask
 from tests.docker.told import Told
 from tests.docker.traffic import Traffic
@@ -203,37 +203,13 @@ def test_a_run_that_is_killed_leaves_the_old_files_served(
     assert hosts.served() == live
 
 
-def as_root(hosts: Hosts, name: str, line: str) -> None:
-    """A shell line with the rights of a real machine's root: it may mount."""
-    pid = docker("inspect", "--format", "{{.State.Pid}}", hosts.fleet.container(name)).strip()
-    words = ("nsenter", "-t", pid, "-m", "-p", "-r", "-w", "sh", "-ec", line)
-    subprocess.run(words, check=True, capture_output=True)
-
-
-@contextmanager
-def small_disk(hosts: Hosts, path: str, room: int) -> Iterator[None]:
-    """While the block lasts, the directory of the static host has `room` KiB left and no more."""
-    used = f"$(($(df --output=used {path} | tail -n 1) + {room}))"
-    as_root(
-        hosts,
-        "static1",
-        f"cp -a {path} {path}.aside && mount -t tmpfs -o mode=755 tmpfs {path} && "
-        f"chown --reference={path}.aside {path} && cp -a {path}.aside/. {path}/ && "
-        f"mount -o remount,size={used}k {path}",
-    )
-    try:
-        yield
-    finally:
-        as_root(hosts, "static1", f"umount -l {path} && rm -rf {path} && mv {path}.aside {path}")
-
-
 def test_a_disk_that_is_full_half_way_leaves_the_old_files_served(
     hosts: Hosts, live: dict[str, str], checkout: Checkout
 ) -> None:
     for number in range(40):
         checkout.write(f"{STATIC}/big/{number}.bin", noise(number) * 50)
     checkout.commit("Big files")
-    with small_disk(hosts, f"{ROOT}/static", room=2000):
+    with small_disk(hosts, "static1", f"{ROOT}/static", room=2000):
         told = checkout.fab("-R", "static", "deploy-static", code=3)
         assert hosts.served() == live
     assert "static.sync failed on static1" in told.err

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from deploy import __version__
+from deploy.backups import listed
 from deploy.command import Action, Result
 from deploy.errors import Refused
 from deploy.findings import Findings, Tree
@@ -236,6 +237,8 @@ def events() -> list[dict[str, Any]]:
     tell(Said("db1", "db.plan", f"fact: {fact}"))
     begun = "begin 20260101-120000-aaaaaa deploy ann@desk db1 db1 web=->000001-aaaaaaa"
     tell(Fact("", *merged({"db1": Findings(runs=parse_journal("db1", [begun]))})))
+    about = dict.fromkeys(("name", "release", "why", "engine", "made", "size", "sha256"), "x")
+    tell(Fact("db1", listed("db1", about | dict.fromkeys(("database", "file"), "x"))))
     tell(Fact("", _commit(Commit("1a2b3c4", "ann", "Add a page"))))
     lines = [output_line("web1", "text")]
     result = json.loads(result_line("deploy", 0.1, Outcome("000001-aaaaaaa")))

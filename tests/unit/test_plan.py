@@ -129,6 +129,31 @@ def test_the_plan_of_a_rollback_that_migrates_back_is_known_word_for_word() -> N
     agrees("rollback-migrate-back.txt", "\n".join([*plan.lines(), *undone, ""]))
 
 
+def saving(when: str, flow: Flow, back: WayBack | None = None) -> list[str]:
+    """What is run to save the data, with that value of db.backup."""
+    project = replace(PROJECT, db=replace(PROJECT.db, backup=when))
+    source = None if flow is ROLLBACK else SOURCE
+    made = targets(Release(NEW, "b" * 40, "v", "mig"), source, HOSTS, project)
+    made = [replace(one, back=back) for one in made]
+    text = make_plan(flow, made[0].run, made).lines()
+    return [line for line in text if "backup.py" in line]
+
+
+def test_data_is_saved_before_a_schema_changes_and_only_where_that_is_asked_for() -> None:
+    back = WayBack(OLD, ("shop.0003_more",))
+    [line] = saving("before-migrate", DEPLOY)
+    assert "  db1$" in line
+    assert f"--of {OLD}" in line
+    assert "--if-pending" in line
+    for when in ("before-migrate", "before-migrate-back"):
+        [line] = saving(when, ROLLBACK, back)
+        assert "--if-pending" not in line
+    assert not saving("before-migrate", ROLLBACK)
+    assert not saving("before-migrate-back", DEPLOY)
+    assert not saving("never", DEPLOY)
+    assert not saving("never", ROLLBACK, back)
+
+
 def test_a_static_release_touches_the_static_hosts_alone() -> None:
     agrees("deploy-static.txt", lines(DEPLOY_STATIC, SOURCE, HOSTS[2:3]))
 
@@ -180,7 +205,7 @@ def test_migrations_that_the_database_has_are_not_run_and_pages_are_asked_while_
     assert text.index("ask 8101 shop.example.com") < text.index("== commit")
 
 
-@step("db.backup", roles=("db",), phase=Phase.COMMIT)
+@step("db.export", roles=("db",), phase=Phase.COMMIT)
 def backup(_t: Target) -> Iterator[Action]:
     """dump the database"""
     yield Command(("pg_dump", "shop"))
@@ -188,7 +213,7 @@ def backup(_t: Target) -> Iterator[Action]:
 
 def test_a_flow_is_changed_by_saying_where() -> None:
     names = [one.name for one in DEPLOY.before(migrate, backup).without(prune).steps]
-    assert names[names.index("db.migrate") - 1] == "db.backup"
+    assert names[names.index("db.migrate") - 1] == "db.export"
     assert "prune" not in names
     assert "prune" in [one.name for one in DEPLOY.steps]
 

@@ -100,3 +100,13 @@ def test_migrations_that_ran_are_said_to_stay_when_the_release_is_taken_back() -
     error = verdict(replace(broken, stays=("migrations that ran stay",)), HOSTS, FOUND)
     assert error.exit_code == 5
     assert "migrations that ran stay" in error.what
+
+
+def test_a_failure_after_a_backup_names_it_and_one_before_anything_was_switched_does_not() -> None:
+    name = "20261125-133002-000001-aaaaaaa"
+    for step in ("db.migrate", "web.activate", "db.restore"):
+        ended = failed(step, Phase.COMMIT, Failure("db1", step, "x"))
+        assert f"fab db.restore {name}" in verdict(ended, HOSTS, FOUND, name).what
+        assert "backup" not in verdict(ended, HOSTS, FOUND).what
+    ended = failed("db.backup", Phase.PREPARE, Failure("db1", "db.backup", "no room"))
+    assert "fab db.restore" not in verdict(ended, HOSTS, FOUND, name).what

@@ -1,0 +1,168 @@
+"""Backups of PostgreSQL, by pg_dump and pg_restore."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from backups import write
+from client import feed, hidden, output, program
+from database import first_line
+from envfile import NotReady
+
+PACKAGE = "postgresql-client"
+FILE = "postgresql.dump"
+IS_ONE_TRANSACTION = True
+SIZE = """
+SELECT coalesce(sum(pg_table_size(c.oid)), 0) FROM pg_class c
+WHERE c.relkind IN ('r', 'm') AND c.relnamespace <> 'pg_catalog'::regnamespace
+"""
+OPTIONS = {
+    "options": "PGOPTIONS",
+    "service": "PGSERVICE",
+    "passfile": "PGPASSFILE",
+    "sslmode": "PGSSLMODE",
+    "sslrootcert": "PGSSLROOTCERT",
+    "sslcert": "PGSSLCERT",
+    "sslkey": "PGSSLKEY",
+    "gssencmode": "PGGSSENCMODE",
+    "channel_binding": "PGCHANNELBINDING",
+    "connect_timeout": "PGCONNECT_TIMEOUT",
+    "target_session_attrs": "PGTARGETSESSIONATTRS",
+}
+"""What DATABASES may say in OPTIONS that libpq also reads from its environment."""
+OWN = """
+n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND NOT EXISTS (
+  SELECT FROM pg_depend d WHERE d.classid = '{catalog}'::regclass AND d.objid = {oid}
+  AND d.deptype = 'e')
+"""
+CLEAR = f"""
+DO $clear$ DECLARE line text; BEGIN
+  FOREACH line IN ARRAY coalesce((
+    SELECT array_agg(format('DROP SCHEMA %I CASCADE', n.nspname)) FROM pg_namespace n
+    WHERE n.nspname <> 'public' AND {OWN.format(catalog="pg_namespace", oid="n.oid")}
+  ), '{{}}') || coalesce((
+    SELECT array_agg(format('DROP %s IF EXISTS %I.%I CASCADE',
+      CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW'
+      WHEN 'f' THEN 'FOREIGN TABLE' WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END,
+      n.nspname, c.relname) ORDER BY c.relkind = 'S')
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND n.nspname = 'public'
+    AND {OWN.format(catalog="pg_class", oid="c.oid")}
+  ), '{{}}') || coalesce((
+    SELECT array_agg(format('DROP ROUTINE IF EXISTS %I.%I(%s) CASCADE',
+      n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)))
+    FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+    WHERE n.nspname = 'public' AND {OWN.format(catalog="pg_proc", oid="p.oid")}
+  ), '{{}}') || coalesce((
+    SELECT array_agg(format('DROP TYPE IF EXISTS %I.%I CASCADE', n.nspname, t.typname))
+    FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+    LEFT JOIN pg_class c ON c.oid = t.typrelid
+    WHERE (t.typtype IN ('e', 'd', 'r') OR c.relkind = 'c') AND n.nspname = 'public'
+    AND {OWN.format(catalog="pg_type", oid="t.oid")}
+  ), '{{}}') LOOP EXECUTE line; END LOOP;
+END $clear$;
+"""  # noqa: S608 - all of it constants
+"""Drops all that a backup may bring back, and what came after it; extensions stay."""
+MUST_BE_EMPTY = """
+DO $empty$ BEGIN
+  IF EXISTS (SELECT FROM pg_class WHERE relnamespace = 'public'::regnamespace) THEN
+    RAISE EXCEPTION 'it is not empty';
+  END IF;
+END $empty$;
+"""
+LEFT_OUT = ("SCHEMA - public ", "ACL - SCHEMA ", "COMMENT - SCHEMA ", "COMMENT - EXTENSION ")
+"""What was there before the site's tables, and belongs to whoever made the database."""
+
+
+def size(database: Any) -> int:
+    """Bytes that a backup may need, rather more than it will."""
+    with database.cursor() as cursor:
+        cursor.execute(SIZE)
+        return int(cursor.fetchone()[0])
+
+
+def save(database: Any, target: Path) -> None:
+    """Write the backup. NotReady if it cannot be made."""
+    argv = [program(PACKAGE, "pg_dump"), "--format=custom", "--no-password"]
+    with _connection(database) as (env, share):
+        write(target, output(argv, env, share))
+
+
+def check(path: Path) -> None:
+    """NotReady unless pg_restore can read what is in the file."""
+    argv = [program(PACKAGE, "pg_restore"), "--list", str(path)]
+    if not any(b" TABLE " in piece for piece in output(argv, {})):
+        raise NotReady(f"{path.name} has no table")
+
+
+def restore(database: Any, path: Path, into: str, lock_timeout: float) -> None:
+    """Put the data in the place of what is there, or all of it into a database that is empty.
+
+    NotReady, with nothing changed, if that fails: it is one transaction.
+    """
+    made = into and _made(database, into)
+    psql = [program(PACKAGE, "psql"), "--no-psqlrc", "--no-password", "--quiet"]
+    psql += ["--set", "ON_ERROR_STOP=1"]
+    first = f"BEGIN;\nSET lock_timeout = {int(lock_timeout * 1000)};\n"
+    first += MUST_BE_EMPTY if into else CLEAR
+    try:
+        with hidden(_wanted(path)) as (listed, number), _connection(database, into) as (env, share):
+            lines = [program(PACKAGE, "pg_restore"), "--no-owner", "--file=-"]
+            lines += [f"--use-list={listed}", str(path)]
+            script = output(lines, {}, (number,))
+            feed(psql, env, chain([first.encode()], script, [b"COMMIT;\n"]), share)
+    except BaseException:
+        if made:
+            _sql(database, f"DROP DATABASE {database.ops.quote_name(into)}")
+        raise
+
+
+def _wanted(path: Path) -> str:
+    """The contents of a backup, as pg_restore lists them, without what is not the site's."""
+    listed = b"".join(output([program(PACKAGE, "pg_restore"), "--list", str(path)], {})).decode()
+    lines = listed.splitlines(keepends=True)
+    return "".join(line for line in lines if not any(words in line for words in LEFT_OUT))
+
+
+def _made(database: Any, name: str) -> bool:
+    """Whether the database had to be made."""
+    with database.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_database WHERE datname = %s", [name])
+        if cursor.fetchone()[0]:
+            return False
+    _sql(database, f"CREATE DATABASE {database.ops.quote_name(name)}")
+    return True
+
+
+def _sql(database: Any, statement: str) -> None:
+    from django.db import Error
+
+    try:
+        with database.cursor() as cursor:
+            cursor.execute(statement)
+    except Error as error:
+        user = database.settings_dict["USER"]
+        hint = f"\nan administrator can: createdb --owner={user} NAME, and then the same again"
+        raise NotReady(f"{statement}: {first_line(error)}{hint}") from None
+
+
+@contextmanager
+def _connection(database: Any, name: str = "") -> Iterator[tuple[dict[str, str], tuple[int, ...]]]:
+    """How the programs reach the database: their environment, and the files to share with them."""
+    said = database.settings_dict
+    env = {
+        "PGHOST": str(said.get("HOST") or ""),
+        "PGPORT": str(said.get("PORT") or ""),
+        "PGUSER": str(said.get("USER") or ""),
+        "PGDATABASE": name or str(said.get("NAME") or ""),
+    }
+    options = said.get("OPTIONS", {})
+    env |= {OPTIONS[key]: str(value) for key, value in options.items() if key in OPTIONS}
+    env = {key: value for key, value in env.items() if value}
+    password = str(said.get("PASSWORD") or "").replace("\\", "\\\\").replace(":", "\\:")
+    with hidden(f"*:*:*:*:{password}\n") as (path, number):
+        yield ({**env, "PGPASSFILE": path}, (number,)) if password else (env, ())
