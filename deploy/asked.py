@@ -51,6 +51,9 @@ class Asked:
         return replace(self, sets=(*self.sets, (key, value)), loaded=None)
 
     def select(self, stage: Stage, roles: tuple[str, ...] = ()) -> tuple[Host, ...]:
-        """The hosts that -R, -H and -x select; `roles` are meant if neither -R nor -H is given."""
-        usual = () if self.hosts else roles
+        """The hosts that -R, -H and -x select.
+
+        If neither -R nor -H is given, `roles` are meant, as far as the stage has them.
+        """
+        usual = () if self.hosts else tuple(filter(stage.role, roles)) or roles
         return stage.select(self.roles or usual, self.hosts, self.exclude)

@@ -95,6 +95,9 @@ def test_the_first_host_of_the_file_is_the_primary_of_its_role() -> None:
 def test_a_tasks_usual_roles_hold_unless_hosts_are_named() -> None:
     asked = Asked(Path("/nowhere"))
     assert [one.name for one in asked.select(STAGE, ("static",))] == ["web2"]
+    assert [one.name for one in asked.select(STAGE, ("static", "worker"))] == ["web2"]
+    with pytest.raises(Refused, match='has the role "worker"'):
+        asked.select(STAGE, ("worker",))
     named = Asked(Path("/nowhere"), hosts=("db1",))
     assert [one.name for one in named.select(STAGE, ("static",))] == ["db1"]
     roles = Asked(Path("/nowhere"), roles=("web",))
