@@ -47,7 +47,7 @@ def must_have_here(
 def must_be_fit(flow: Flow, hosts: Sequence[Host], found: Mapping[str, Findings]) -> None:
     """Raises Refused with all that hosts lack for the flow, or Locked if one is being changed."""
     faults = [
-        f"{host.name}: {fault}" for host in hosts for fault in _faults(flow, host, found[host.name])
+        f"{host.name}: {fault}" for host in hosts for fault in faults(flow, host, found[host.name])
     ]
     if faults:
         unprepared = any(found[host.name].root == "missing" for host in hosts)
@@ -74,7 +74,8 @@ def must_be_free(host: Host, found: Findings) -> None:
         )
 
 
-def _faults(flow: Flow, host: Host, found: Findings) -> Iterator[str]:
+def faults(flow: Flow, host: Host, found: Findings) -> Iterator[str]:
+    """What the host lacks for the flow, a sentence each."""
     yield from _lacking(flow, host, found)
     yield from _unfit_root(host.project, found)
 

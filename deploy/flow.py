@@ -15,6 +15,7 @@ from deploy.steps.activate import activate, change_slot, check
 from deploy.steps.backup import restore, save, save_now
 from deploy.steps.bucket import check_sent, invalidate, send
 from deploy.steps.build import check_files, collect, export, wheels
+from deploy.steps.checks import gate
 from deploy.steps.code import entry, install, push, seal
 from deploy.steps.db import contract, look_ahead, migrate, migrate_back, migrate_now, show
 from deploy.steps.finish import discard, prune, prune_static
@@ -83,6 +84,7 @@ DEPLOY = Flow(
         entry,
         collect_on_web,
         seal,
+        gate,
         look_ahead,
         sync,
         send,

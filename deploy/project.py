@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from deploy import rules
+from deploy.checks.catalogue import known_names, reasons, severities
 from deploy.rules import each, one_of, or_empty, within
 from deploy.settings import key
 
@@ -140,6 +141,22 @@ class Services:
 
 
 @dataclass(frozen=True)
+class Checks:
+    """What is asked of the site before a release: `[tool.deploy.checks]`."""
+
+    gate: bool = key("Run the checks in each deploy; one that is an error stops it.", True)
+    severity: tuple[tuple[str, str], ...] = key(
+        'How grave a check is here, by its name: "error", "warning" or "off".',
+        (),
+        known_names,
+        severities,
+    )
+    waive: tuple[tuple[str, str], ...] = key(
+        "Checks that need not pass here, by name, each with the reason.", (), known_names, reasons
+    )
+
+
+@dataclass(frozen=True)
 class Project:
     """The site's settings: `[tool.deploy]`, which a stage may override under `[project]`."""
 
@@ -186,3 +203,4 @@ class Project:
     static: Static = field(default_factory=Static)
     db: Db = field(default_factory=Db)
     services: Services = field(default_factory=Services)
+    checks: Checks = field(default_factory=Checks)

@@ -10,7 +10,7 @@ from deploy.command import Action, OnLine, Result
 from deploy.errors import DeployError
 from deploy.parallel import in_parallel
 from deploy.plan import Part, Plan, Work
-from deploy.report import FACT, TELL, Began, Emit, Ended, Said
+from deploy.report import FACT, TELL, Began, Emit, Ended, Note, Said
 from deploy.signals import deferred
 from deploy.steps import Phase, Step
 
@@ -93,6 +93,7 @@ class _Runner:
         self._part: Part | None = None
         self._rest: tuple[Part, ...] = ()
         self._failures: list[Failure] = []
+        self._answers: dict[str, str] = {}
         self._halted = threading.Event()
         self._at_work = 0
         self._changed = threading.Condition()
@@ -152,7 +153,16 @@ class _Runner:
                 return failures
             if part.step.decides:
                 self._settle()
-        return []
+        return self._judged(part)
+
+    def _judged(self, part: Part) -> list[Failure]:
+        if part.step.judge is None:
+            return []
+        answers = [(work.host, self._answers.pop(work.host.name)) for work in part.work]
+        judged = part.step.judge(answers)
+        for text in judged.notes:
+            self._emit(Note(text))
+        return [Failure(host, part.step.name, fault) for host, fault in judged.faults]
 
     def _settle(self) -> None:
         """The release is live and stays: nothing that comes after takes it back."""
@@ -200,7 +210,7 @@ class _Runner:
 
         def one(work: Work) -> Failure | None:
             with self._working():
-                return self._on_host(step.name, work.host.name, actions(work), halted)
+                return self._on_host(step, work.host.name, actions(work), halted)
 
         results = in_parallel(works, one, self._limit)
         return [failure for failure in results if failure]
@@ -217,7 +227,7 @@ class _Runner:
                 self._changed.notify_all()
 
     def _on_host(
-        self, step: str, host: str, actions: Sequence[Action], halted: threading.Event
+        self, step: Step, host: str, actions: Sequence[Action], halted: threading.Event
     ) -> Failure | None:
         began, sent, files, error, lost = time.monotonic(), 0, 0, "", False
         for action in actions:
@@ -225,19 +235,22 @@ class _Runner:
                 error = "stopped"
                 break
             try:
-                result = self._execute(
-                    host, action, lambda line: self._emit(Said(host, step, line))
-                )
+                result = self._execute(host, action, lambda line: self._heard(host, step, line))
             except DeployError as gone:
                 error, lost = gone.what, True
                 break
             sent, files = sent + result.sent, files + result.files
+            self._answers[host] = result.output if step.judge else ""
             if not result.ok:
                 error = last_lines(result)
                 break
         seconds = time.monotonic() - began
-        self._emit(Ended(host, step, not error, seconds, error, sent, files))
-        return Failure(host, step, error, lost) if error else None
+        self._emit(Ended(host, step.name, not error, seconds, error, sent, files))
+        return Failure(host, step.name, error, lost) if error else None
+
+    def _heard(self, host: str, step: Step, line: str) -> None:
+        if step.judge is None:
+            self._emit(Said(host, step.name, line))
 
 
 def last_lines(result: Result) -> str:

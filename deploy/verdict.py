@@ -15,9 +15,15 @@ from deploy.findings import Findings
 from deploy.host import Host
 from deploy.runner import Failure, StepsFailed
 from deploy.steps import Phase
+from deploy.steps.checks import gate
 from deploy.steps.db import look_ahead, migrate
 
 RESTORE = "db.restore"
+HINTS = {
+    look_ahead.name: "fab db.plan shows every migration that is pending, and its SQL",
+    gate.name: "mend it; where it is meant to be so, say why: checks.waive (docs/checklist.md)",
+}
+"""What to type next where a step of the prepare phase failed."""
 
 
 def verdict(
@@ -48,8 +54,7 @@ def verdict(
     if failed.part.step.name in (migrate.name, RESTORE):
         return _in_database(failed.part.step.name, f"{causes}\nnothing was switched: {live}", saved)
     if failed.part.step.phase is Phase.PREPARE:
-        looked = failed.part.step.name == look_ahead.name
-        hint = "fab db.plan shows every migration that is pending, and its SQL" if looked else ""
+        hint = HINTS.get(failed.part.step.name, "")
         return PrepareFailed(f"{causes}\nnothing was switched: {live}", hint)
     return RolledBack(f"{causes}\nevery host was put back and verified: {live}{stays}")
 

@@ -139,6 +139,7 @@ def answering(inner: Application, release: str, slot: str, ports: Collection[str
         "slot": slot,
         "python": ".".join(map(str, sys.version_info[:3])),
         "locale": locale.setlocale(locale.LC_CTYPE),
+        "encoding": sys.getfilesystemencoding(),
     }
     body = json.dumps(about).encode()
     ready = saying("200 OK")

@@ -89,6 +89,18 @@ Build = Callable[[Target], Iterable[Action]]
 
 
 @dataclass(frozen=True)
+class Judged:
+    """What the answers of all hosts mean: `notes` for people, and `faults`, by host."""
+
+    notes: tuple[str, ...] = ()
+    faults: tuple[tuple[str, str], ...] = ()
+
+
+Judge = Callable[[Sequence[tuple[Host, str]]], Judged]
+"""Tells from what each host has said whether the step succeeded."""
+
+
+@dataclass(frozen=True)
 class Step:
     """A part of a flow: `build` says what to do on a host of one of `roles`.
 
@@ -99,7 +111,8 @@ class Step:
     `needs` are the programs that a host must have for it. `leaves` says what no undo can take
     back once the step has begun. What is `undo_first` is taken back before all else, because hosts
     that are put back need it. While a host is at a step that `drains`, a load balancer may hold it
-    out (web.drain), so the others wait.
+    out (web.drain), so the others wait. What the hosts say goes to `judge` alone, where only all
+    answers together tell whether the step succeeded.
     """
 
     name: str
@@ -115,6 +128,7 @@ class Step:
     leaves: str = ""
     undo_first: bool = False
     drains: bool = False
+    judge: Judge | None = None
 
     def serves(self, roles: Sequence[str]) -> bool:
         """Whether the step is for a host with these roles."""
@@ -134,6 +148,7 @@ def step(
     leaves: str = "",
     undo_first: bool = False,
     drains: bool = False,
+    judge: Judge | None = None,
 ) -> Callable[[Build], Step]:
     """Make a Step of a function. The first line of its docstring is what people see."""
 
@@ -155,6 +170,7 @@ def step(
             leaves,
             undo_first,
             drains,
+            judge,
         )
 
     return wrap

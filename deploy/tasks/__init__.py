@@ -28,6 +28,7 @@ def namespace(
         hosts.unlock,
         hosts.recover,
         site.manage,
+        site.check,
     )
     groups = {
         "code": (steps.code_push, steps.code_install),

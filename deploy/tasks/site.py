@@ -2,11 +2,24 @@
 
 import sys
 
-from deploy import environment, maintenance
+from deploy import checklist, environment, maintenance
 from deploy import manage as managing
 from deploy.outcome import Outcome
 from deploy.tasks.decorator import FleetContext, fleet_task
 from deploy.tasks.means import means
+
+
+@fleet_task(
+    help={
+        "release": "A release id. Default: the one that is live, or else the newest.",
+        "all": "Also show the checks that pass.",
+        "strict": "Take warnings for errors.",
+    }
+)
+def check(c: FleetContext, release: str = "", all: bool = False, strict: bool = False) -> Outcome:
+    """Go through Django's deployment checklist on the hosts, with production settings."""
+    with means(c.asked, "check", logged=False) as world:
+        return checklist.check(c.asked, world, release, all_=all, strict=strict)
 
 
 @fleet_task(takes_rest=True)

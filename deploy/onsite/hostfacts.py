@@ -1,0 +1,180 @@
+"""What the host itself is like: its disk, Apache, the packages, who may write the code."""
+
+from __future__ import annotations
+
+import grp
+import json
+import os
+import pwd
+import re
+import shutil
+import stat
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+CONFIGURATION = Path("/etc/apache2")
+TOLD = 5
+"""How many files are named where many are alike."""
+LARGE = 1024 * 1024
+"""Bytes above which a file is no code, and is not searched for secrets."""
+SHORTEST = 8
+"""A shorter secret would be found in every second file."""
+PATIENCE = 3.0
+"""Seconds for Apache's own processes to answer on this host."""
+PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*(?:==\s*([^\s;,\\*]+))?(.*)")
+
+
+def disk(root: Path) -> dict[str, Any]:
+    """Room below the site's root: MiB, and percent of the space and of the inodes."""
+    room, inodes = shutil.disk_usage(root), os.statvfs(root)
+    return {
+        "disk": {
+            "free": room.free // (1024 * 1024),
+            "percent": 100 * room.free // room.total,
+            "inodes": 100 * inodes.f_favail // inodes.f_files if inodes.f_files else 100,
+        }
+    }
+
+
+def apache(name: str) -> dict[str, Any]:
+    """What Apache's configuration says of connections, and who else uses the site's processes."""
+    if not CONFIGURATION.is_dir():
+        return {}
+    lines = [line for file in _configuration() for line in _directives(file)]
+    last = {words[0].lower(): words[1] for _, words in lines if len(words) > 1}
+    modules = [path.stem for path in (CONFIGURATION / "mods-enabled").glob("mpm_*.load")]
+    groups = {f"{name}-blue", f"{name}-green"}
+    others = {
+        file.name
+        for file, words in lines
+        if words[0].lower() in ("wsgiprocessgroup", "wsgiscriptalias")
+        and file.stem != name
+        and any(word.rpartition("=")[2] in groups for word in words[1:])
+    }
+    return {
+        "apache": {
+            "mpm": modules[0].partition("_")[2] if modules else "",
+            "keep_alive": last.get("keepalive", "On").lower() == "on",
+            "keep_alive_timeout": int(re.sub(r"\D.*", "", last.get("keepalivetimeout", "5")) or 0),
+            "others": sorted(others),
+        }
+    }
+
+
+def _configuration() -> Iterator[Path]:
+    yield CONFIGURATION / "apache2.conf"
+    for folder in ("mods-enabled", "conf-enabled", "sites-enabled"):
+        yield from sorted((CONFIGURATION / folder).glob("*.conf"))
+
+
+def _directives(file: Path) -> Iterator[tuple[Path, list[str]]]:
+    try:
+        text = file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return
+    for line in text.replace("\\\n", " ").splitlines():
+        words = line.split()
+        if words and not words[0].startswith("#"):
+            yield file, words
+
+
+def processes(ports: Iterable[int]) -> dict[str, Any]:
+    """What the site's own processes say of themselves on the private ports, loaded ones only."""
+    return {"processes": [said for port in ports if (said := _process(port))]}
+
+
+def _process(port: int) -> dict[str, Any]:
+    asking = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with asking.open(f"http://127.0.0.1:{port}/-/release", timeout=PATIENCE) as answer:
+            said = json.loads(answer.read())
+    except (OSError, ValueError):
+        return {}
+    return {key: said.get(key, "") for key in ("slot", "python", "locale", "encoding")}
+
+
+def requirements(release: Path, name: str) -> dict[str, Any]:
+    """What the requirements of the release want, and its virtualenv does not have."""
+    if not name:
+        return {}
+    return {"requirements": [fault for one in _wanted(release / name) if (fault := _lacks(*one))]}
+
+
+def _wanted(file: Path, seen: tuple[Path, ...] = ()) -> Iterator[tuple[str, str]]:
+    if file in seen:
+        return
+    text = re.sub(r"\\\n", " ", file.read_text(encoding="utf-8"))
+    for line in text.splitlines():
+        line = re.sub(r"(^|\s)#.*", "", line).strip()
+        include = re.match(r"(?:-r|--requirement)[\s=]*(\S+)", line)
+        if include:
+            yield from _wanted(file.parent / include[1], (*seen, file))
+        match = PIN.match(line)
+        # What stands behind a marker may rightly be absent here.
+        if match and ";" not in match[3] and "://" not in match[1]:
+            yield match[1], match[2] or ""
+
+
+def _lacks(name: str, wanted: str) -> str:
+    try:
+        there = metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return f"{name} is not installed"
+    same = not wanted or there.partition("+")[0].lower() == wanted.partition("+")[0].lower()
+    return "" if same else f"{name} is {there}, wanted is {wanted}"
+
+
+def code(
+    root: Path, release: Path, secrets: list[tuple[str, str]], user: str, group: str
+) -> dict[str, Any]:
+    """What is wrong with the files of the release: who may write them, which hold a secret."""
+    may_write = _rights(user, group)
+    keep = [(name, value.encode()) for name, value in secrets if len(value) >= SHORTEST]
+    writable, held, count = [], {}, 0
+    for path, entry in _files(release, root / "entry", release / "venv"):
+        if may_write(entry):
+            count += 1
+            writable.append(str(path.relative_to(root)))
+        if stat.S_ISREG(entry.st_mode) and entry.st_size < LARGE and release in path.parents:
+            text = path.read_bytes() if keep else b""
+            for name, value in keep:
+                if value in text:
+                    held.setdefault(name, str(path.relative_to(release)))
+    return {"writable": {"count": count, "some": sorted(writable)[:TOLD]}, "secrets_in_code": held}
+
+
+def _rights(user: str, group: str) -> Any:
+    uid, gid = pwd.getpwnam(user).pw_uid, grp.getgrnam(group).gr_gid
+
+    def may_write(entry: os.stat_result) -> bool:
+        mode = entry.st_mode
+        return bool(
+            mode & stat.S_IWOTH
+            or (entry.st_gid == gid and mode & stat.S_IWGRP)
+            or (entry.st_uid == uid and mode & stat.S_IWUSR)
+        )
+
+    return may_write
+
+
+def _files(*tops: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Directories and files below, and what is at the top of a linked one; links are not taken."""
+    for top in tops:
+        if not top.is_dir():
+            continue
+        # Thousands of files of packages are alike: who may write the folder may write them all.
+        linked = top.is_symlink()
+        top = top.resolve()
+        yield top, top.stat()
+        for folder, names, files in os.walk(top):
+            here = Path(folder)
+            names[:] = [] if linked else [one for one in names if one != "__pycache__"]
+            names[:] = [one for one in names if not (here / one).is_symlink()]
+            for name in (*names, *files):
+                path = here / name
+                if not path.is_symlink():
+                    yield path, path.stat()

@@ -1,0 +1,146 @@
+"""Asks what the site depends on - databases, caches, the mail server - whether it answers."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from database import connect, first_line
+from envfile import NotReady
+
+PATIENCE = 5
+"""Seconds for one of them to answer."""
+LISTENS = "0A"
+"""The state of a listening socket in /proc/net/tcp."""
+KINDS = {
+    "LocMemCache": "memory",
+    "DummyCache": "dummy",
+    "FileBasedCache": "files",
+    "DatabaseCache": "database",
+}
+
+
+def databases(release: Path) -> dict[str, Any]:
+    """Each database: whether it answers, and how many connections it has for all its clients."""
+    from django.db import connections
+
+    # libpq's own default is to wait for as long as TCP does.
+    os.environ.setdefault("PGCONNECT_TIMEOUT", str(PATIENCE))
+    return {"databases": [_database(connections[alias], release) for alias in connections]}
+
+
+def _database(database: Any, release: Path) -> dict[str, Any]:
+    settings = database.settings_dict
+    said = {
+        "alias": database.alias,
+        "vendor": database.vendor,
+        "host": settings.get("HOST") or "",
+        "conn_max_age": settings.get("CONN_MAX_AGE"),
+        "pool": bool(settings.get("OPTIONS", {}).get("pool")),
+        "fault": "",
+    }
+    try:
+        if database.vendor == "sqlite":
+            said.update(_sqlite(str(settings["NAME"]), release))
+        connect(database.alias) if not said["fault"] else None
+        said["connections"] = _limit(database)
+    except NotReady as error:
+        said["fault"] = str(error).partition("\n")[0]
+    finally:
+        database.close()
+    return said
+
+
+def _sqlite(name: str, release: Path) -> dict[str, Any]:
+    """Where the file is; it is not opened if it is not there, for that would make it."""
+    if ":memory:" in name or name.startswith("file:"):
+        return {"in_release": False, "in_memory": ":memory:" in name}
+    file = Path(name).resolve()
+    fault = "" if file.is_file() else f"there is no file {file}"
+    inside = release.parent in file.parents
+    return {"in_release": inside, "in_memory": False, "fault": fault}
+
+
+def _limit(database: Any) -> int:
+    """The connections that the server allows; 0 if it does not say, or there is no limit."""
+    ask = {"postgresql": "SHOW max_connections", "mysql": "SELECT @@max_connections"}
+    if database.vendor not in ask:
+        return 0
+    with database.cursor() as cursor:
+        cursor.execute(ask[database.vendor])
+        return int(cursor.fetchone()[0])
+
+
+def caches(_release: Path) -> dict[str, Any]:
+    """Each cache: whether what is put into it comes out again."""
+    from django.conf import settings
+    from django.core.cache import caches as known
+
+    return {"caches": [_cache(known, name, of) for name, of in settings.CACHES.items()]}
+
+
+def _cache(known: Any, alias: str, settings: dict[str, Any]) -> dict[str, Any]:
+    kind = KINDS.get(settings["BACKEND"].rpartition(".")[2], "server")
+    said = {"alias": alias, "kind": kind, "addresses": [], "open": [], "fault": ""}
+    if kind == "server":
+        said["addresses"] = list(_addresses(settings.get("LOCATION", "")))
+        said["open"] = [one for one in said["addresses"] if _listens_everywhere(one)]
+        said["fault"] = _asked(known, alias)
+    return said
+
+
+def _asked(known: Any, alias: str) -> str:
+    key, value = f"deploy-check-{secrets.token_hex(8)}", secrets.token_hex(8)
+    try:
+        cache = known[alias]
+        cache.set(key, value, 10)
+        kept = cache.get(key) == value
+        cache.delete(key)
+    except Exception as error:  # each client library has errors of its own
+        return first_line(error)
+    return "" if kept else "it takes a value and does not give it back"
+
+
+def _addresses(location: Any) -> Iterator[str]:
+    """HOST:PORT of each server, without user and password."""
+    for one in location if isinstance(location, (list, tuple)) else str(location).split(","):
+        address = str(one).strip().rpartition("@")[2].partition("://")[2] or str(one).strip()
+        if address and not address.startswith(("unix:", "/")):
+            yield address.rpartition("@")[2].partition("/")[0]
+
+
+def _listens_everywhere(address: str) -> bool:
+    """Whether a server on this very host accepts calls on all of its addresses."""
+    host, _, port = address.rpartition(":")
+    if host not in ("127.0.0.1", "localhost", "[::1]") or not port.isdigit():
+        return False
+    wanted = f"{int(port):04X}"
+    for name in ("tcp", "tcp6"):
+        lines = Path(f"/proc/net/{name}").read_text(encoding="ascii").splitlines()[1:]
+        for local, state in ((line.split()[1], line.split()[3]) for line in lines):
+            place, _, number = local.partition(":")
+            if number == wanted and state == LISTENS and not place.strip("0"):
+                return True
+    return False
+
+
+def email(_release: Path) -> dict[str, Any]:
+    """Whether the mail server lets the site in; nothing is sent."""
+    from django.conf import settings
+    from django.core.mail import get_connection
+
+    backend = settings.EMAIL_BACKEND
+    said = {"email": {"backend": backend, "host": "", "fault": ""}}
+    if backend != "django.core.mail.backends.smtp.EmailBackend":
+        return said
+    said["email"]["host"] = f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT}"
+    try:
+        server = get_connection(timeout=PATIENCE)
+        server.open()
+        server.close()
+    except Exception as error:  # whatever smtplib, ssl or the resolver raise
+        said["email"]["fault"] = first_line(error)
+    return said
