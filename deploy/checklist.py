@@ -97,7 +97,7 @@ def _release(host: Host, found: Findings, release: str) -> str:
 
 def _facts(host: Host, result: Said) -> dict[str, Any]:
     if NO_PROGRAM in result.output:
-        raise Refused(f"{host.name} has no {NO_PROGRAM.partition("'")[0]} yet", "fab setup")
+        raise Refused(f"{host.name} does not have checklist.py yet", "fab setup")
     return understood(result.output)
 
 

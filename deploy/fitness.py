@@ -46,13 +46,13 @@ def must_have_here(
 
 def must_be_fit(flow: Flow, hosts: Sequence[Host], found: Mapping[str, Findings]) -> None:
     """Raises Refused with all that hosts lack for the flow, or Locked if one is being changed."""
-    faults = [
+    lacking = [
         f"{host.name}: {fault}" for host in hosts for fault in faults(flow, host, found[host.name])
     ]
-    if faults:
+    if lacking:
         unprepared = any(found[host.name].root == "missing" for host in hosts)
         raise Refused(
-            "not started, nothing changed:\n" + "\n".join(faults),
+            "not started, nothing changed:\n" + "\n".join(lacking),
             hint=HOW_TO_PREPARE if unprepared else "",
         )
     for host in hosts:

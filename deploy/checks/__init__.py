@@ -21,7 +21,7 @@ class Seen:
     """A host, the settings that its facts are measured by, and the facts.
 
     `names` are those that visitors use; `workers` is how many requests the host can be at work on,
-    in both slots. `clock` is how many seconds its clock is ahead of the operator's, None if unknown.
+    in both slots. `clock` is by how many seconds its clock is ahead of ours, None if unknown.
     """
 
     name: str

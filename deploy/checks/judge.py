@@ -1,4 +1,4 @@
-"""From the facts of all hosts to results: a pure function, and what it needs of hosts and answers."""
+"""From the facts of all hosts to results: a pure function, and what it needs of hosts."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence

@@ -181,7 +181,7 @@ def _local(address: str) -> bool:
     "static-root",
     ERROR,
     why="Visitors get pages without their style if the web server looks elsewhere.",
-    write='STATIC_ROOT = BASE_DIR / "staticfiles", as static.root and static.url of the toolkit say',
+    write='STATIC_ROOT = BASE_DIR / "staticfiles", as static.root and static.url say',
 )
 def static_root(host: Seen) -> str:
     """STATIC_ROOT and STATIC_URL are where the toolkit's web servers look."""
