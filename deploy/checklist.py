@@ -104,7 +104,7 @@ def _facts(host: Host, result: Said) -> dict[str, Any]:
 def _told(results: Sequence[Result], *, as_json: bool, everything: bool) -> Iterator[Event]:
     if as_json:
         for one in results:
-            yield Fact("", _fact(one))
+            yield Fact("", fact(one))
         return
     quiet = () if everything else (OK, OFF, UNKNOWN)
     shown = [one for one in results if one.state not in quiet]
@@ -119,7 +119,8 @@ def _told(results: Sequence[Result], *, as_json: bool, everything: bool) -> Iter
     yield Note(f"check: {summed_up(results)}")
 
 
-def _fact(one: Result) -> dict[str, object]:
+def fact(one: Result) -> dict[str, object]:
+    """The result as scripts read it: docs/json.md."""
     said: dict[str, object] = {
         "event": "check",
         "check": one.check.name,

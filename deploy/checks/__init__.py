@@ -53,11 +53,13 @@ Across = Callable[[Sequence[Seen]], str]
 class Check:
     """One line of the checklist. `why` is why it matters, `write` what to write, and where.
 
-    Exactly one of `rule` and `across` is there; `roles` are those of hosts that it is asked of.
+    `asks` is what has to be so. Exactly one of `rule` and `across` is there; `roles` are those of
+    hosts that it is asked of.
     """
 
     name: str
     severity: str
+    asks: str
     why: str
     write: str
     roles: tuple[str, ...] = ("web",)
@@ -69,14 +71,21 @@ def check(
     name: str, severity: str, *, why: str, write: str, roles: tuple[str, ...] = ("web",)
 ) -> Callable[[Rule], Check]:
     """Make a Check of a rule about one host."""
-    return lambda rule: Check(name, severity, why, write, roles, rule=rule)
+    return lambda rule: Check(name, severity, _said(rule), why, write, roles, rule=rule)
 
 
 def check_across(
     name: str, severity: str, *, why: str, write: str, roles: tuple[str, ...] = ("web",)
 ) -> Callable[[Across], Check]:
     """Make a Check of a rule about all hosts together."""
-    return lambda rule: Check(name, severity, why, write, roles, across=rule)
+    return lambda rule: Check(name, severity, _said(rule), why, write, roles, across=rule)
+
+
+def _said(rule: Callable[..., str]) -> str:
+    said = (rule.__doc__ or "").strip()
+    if not said:
+        raise TypeError(f"{rule.__name__} needs a docstring: it is shown to people")
+    return " ".join(said.split())
 
 
 def some(words: Iterable[str], most: int = 4) -> str:

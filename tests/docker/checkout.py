@@ -55,6 +55,12 @@ web.health = "/health/"
 web.warm = ["/"]
 static.mode = "server"
 static.env = {{ SECRET_KEY = "only-to-collect-static-files", DATABASE_URL = "sqlite://:memory:" }}
+
+[project.checks.waive]
+https-redirect = "the fleet has no certificate"
+csrf-cookie = "the fleet has no certificate"
+session-cookie = "the fleet has no certificate"
+hsts = "the fleet has no certificate"
 """
 
 

@@ -82,6 +82,8 @@ def env_file(fleet: Fleet, site: str, secret: Secrets) -> str:
         "ALLOWED_HOSTS": ",".join(["127.0.0.1", "localhost", *(member.name for member in web)]),
         "CSRF_TRUSTED_ORIGINS": ",".join(member.url for member in web),
         "SECURE_COOKIES": "false",
+        "ADMINS": "admin@example.com",
+        "SERVER_EMAIL": "guestbook@example.com",
         "STATIC_URL": f"{static[0]}/static/" if static else "/static/",
     }
     if database:

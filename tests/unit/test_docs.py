@@ -12,6 +12,10 @@ import pytest
 
 from deploy import __version__
 from deploy.backups import listed
+from deploy.checklist import fact as check_fact
+from deploy.checks.catalogue import CHECKS
+from deploy.checks.judge import WAIVED
+from deploy.checks.judge import Result as Verdict
 from deploy.command import Action, Result
 from deploy.errors import Refused
 from deploy.findings import Findings, Tree
@@ -25,7 +29,7 @@ from deploy.onsite.envfile import parse
 from deploy.outcome import Outcome
 from deploy.pending import _commit
 from deploy.plan import make_plan
-from deploy.project import Project
+from deploy.project import Checks, Project
 from deploy.release import Release
 from deploy.report import Began, Ended, Fact, Note, Said
 from deploy.report.jsonevents import JsonEvents
@@ -153,7 +157,9 @@ def flow_with_backup(example: dict[str, Any]) -> Flow:
 
 def targets() -> list[Target]:
     """A database host with a release, and migrations that it does not have yet."""
-    project = Project(name="shop", root="/srv/www/shop", settings="shop.settings")
+    project = Project(
+        name="shop", root="/srv/www/shop", settings="shop.settings", checks=Checks(gate=False)
+    )
     host = Host("db1", roles=("db",), project=project)
     live = Release("000001-aaaaaaa", migrations="old")
     found = Findings(
@@ -240,6 +246,7 @@ def events() -> list[dict[str, Any]]:
     about = dict.fromkeys(("name", "release", "why", "engine", "made", "size", "sha256"), "x")
     tell(Fact("db1", listed("db1", about | dict.fromkeys(("database", "file"), "x"))))
     tell(Fact("", _commit(Commit("1a2b3c4", "ann", "Add a page"))))
+    tell(Fact("", check_fact(Verdict(CHECKS[0], WAIVED, ("web1",), "what", "reason"))))
     lines = [output_line("web1", "text")]
     result = json.loads(result_line("deploy", 0.1, Outcome("000001-aaaaaaa")))
     failed = json.loads(error_line("deploy", 0.1, Refused("what", "hint"), 2))

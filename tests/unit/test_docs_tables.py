@@ -11,6 +11,7 @@ from fabric import Config
 from invoke.collection import Collection
 
 from deploy import errors
+from deploy.checks.catalogue import CHECKS
 from deploy.cli import DeployFab
 from deploy.errors import DeployError
 from deploy.executor import DeployExecutor
@@ -117,6 +118,16 @@ def _of_phase(phase: Phase) -> tuple[Step, ...]:
     return tuple(step for step in DEPLOY.steps if step.phase is phase)
 
 
+def checks_table() -> str:
+    head = ("check", "is", "what has to be so", "why", "what to write")
+    lines = ((f"`{c.name}`", c.severity, c.asks, c.why, _code(c.write)) for c in CHECKS)
+    return rows(head, lines)
+
+
+def _code(text: str) -> str:
+    return text.replace("*", "\\*").replace("<", "&lt;")
+
+
 TABLES = {
     ("reference.md", "tasks"): tasks_table(),
     ("reference.md", "stage"): settings_table(keys(About)),
@@ -125,6 +136,7 @@ TABLES = {
         {name: key for name, key in keys(Host).items() if "." not in name}
     ),
     ("reference.md", "project"): settings_table(keys(Project)),
+    ("checklist.md", "checks"): checks_table(),
     ("how-it-works.md", "prepare"): flow_table(_of_phase(Phase.PREPARE)),
     ("how-it-works.md", "commit"): flow_table(_of_phase(Phase.COMMIT)),
     ("how-it-works.md", "finish"): flow_table(_of_phase(Phase.FINISH)),
