@@ -25,7 +25,10 @@ SHORTEST = 8
 """A shorter secret would be found in every second file."""
 PATIENCE = 3.0
 """Seconds for Apache's own processes to answer on this host."""
-PIN = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*(?:==\s*([^\s;,\\*]+))?(.*)")
+WANTED = re.compile(
+    r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*(?:==\s*([0-9.]+)(?=[\s,]|$))?((?:$|[\s<>=!~@,;]).*)"
+)
+"""A requirement: its name, its version if it is pinned to a plain one, and the rest."""
 
 
 def disk(root: Path) -> dict[str, Any]:
@@ -113,9 +116,9 @@ def _wanted(file: Path, seen: tuple[Path, ...] = ()) -> Iterator[tuple[str, str]
         include = re.match(r"(?:-r|--requirement)[\s=]*(\S+)", line)
         if include:
             yield from _wanted(file.parent / include[1], (*seen, file))
-        match = PIN.match(line)
-        # What stands behind a marker may rightly be absent here.
-        if match and ";" not in match[3] and "://" not in match[1]:
+        match = WANTED.fullmatch(line)
+        # What stands before a marker may rightly be absent here.
+        if match and ";" not in match[3]:
             yield match[1], match[2] or ""
 
 
@@ -124,8 +127,13 @@ def _lacks(name: str, wanted: str) -> str:
         there = metadata.version(name)
     except metadata.PackageNotFoundError:
         return f"{name} is not installed"
-    same = not wanted or there.partition("+")[0].lower() == wanted.partition("+")[0].lower()
+    same = not wanted or _plain(there) == _plain(wanted)
     return "" if same else f"{name} is {there}, wanted is {wanted}"
+
+
+def _plain(version: str) -> str:
+    """5.2 and 5.2.0+local are the same version."""
+    return re.sub(r"(\.0)+$", "", version.partition("+")[0])
 
 
 def code(

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from database import connect, first_line
 from envfile import NotReady
+from places import addresses, listens_everywhere
 
 PATIENCE = 5
 """Seconds for one of them to answer."""
-LISTENS = "0A"
-"""The state of a listening socket in /proc/net/tcp."""
 KINDS = {
     "LocMemCache": "memory",
     "DummyCache": "dummy",
@@ -86,8 +84,8 @@ def _cache(known: Any, alias: str, settings: dict[str, Any]) -> dict[str, Any]:
     kind = KINDS.get(settings["BACKEND"].rpartition(".")[2], "server")
     said = {"alias": alias, "kind": kind, "addresses": [], "open": [], "fault": ""}
     if kind == "server":
-        said["addresses"] = list(_addresses(settings.get("LOCATION", "")))
-        said["open"] = [one for one in said["addresses"] if _listens_everywhere(one)]
+        said["addresses"] = list(addresses(settings.get("LOCATION", "")))
+        said["open"] = [one for one in said["addresses"] if listens_everywhere(one)]
         said["fault"] = _asked(known, alias)
     return said
 
@@ -102,29 +100,6 @@ def _asked(known: Any, alias: str) -> str:
     except Exception as error:  # each client library has errors of its own
         return first_line(error)
     return "" if kept else "it takes a value and does not give it back"
-
-
-def _addresses(location: Any) -> Iterator[str]:
-    """HOST:PORT of each server, without user and password."""
-    for one in location if isinstance(location, (list, tuple)) else str(location).split(","):
-        address = str(one).strip().rpartition("@")[2].partition("://")[2] or str(one).strip()
-        if address and not address.startswith(("unix:", "/")):
-            yield address.rpartition("@")[2].partition("/")[0]
-
-
-def _listens_everywhere(address: str) -> bool:
-    """Whether a server on this very host accepts calls on all of its addresses."""
-    host, _, port = address.rpartition(":")
-    if host not in ("127.0.0.1", "localhost", "[::1]") or not port.isdigit():
-        return False
-    wanted = f"{int(port):04X}"
-    for name in ("tcp", "tcp6"):
-        lines = Path(f"/proc/net/{name}").read_text(encoding="ascii").splitlines()[1:]
-        for local, state in ((line.split()[1], line.split()[3]) for line in lines):
-            place, _, number = local.partition(":")
-            if number == wanted and state == LISTENS and not place.strip("0"):
-                return True
-    return False
 
 
 def email(_release: Path) -> dict[str, Any]:

@@ -1,0 +1,102 @@
+"""What the program on the hosts tells of settings that do not load, and of requirements."""
+
+from pathlib import Path
+
+import pytest
+
+from deploy.onsite.hostfacts import _wanted
+from deploy.onsite.places import addresses as addresses_of
+from deploy.onsite.sitefault import fault_of
+
+
+def loading(folder: Path, text: str) -> str:
+    """What is told of a settings file in a release that does not load."""
+    file = folder / "settings.py"
+    file.write_text(text)
+    try:
+        exec(compile(text, str(file), "exec"), {})  # noqa: S102 - that is what an import does
+    except Exception as error:
+        return fault_of(error, folder)
+    raise AssertionError("it loads")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("import os\nKEY = os.environ['NO_SUCH_KEY']\n", "KeyError (NO_SUCH_KEY) at settings.py:2"),
+        ("import no_such_module\n", "ModuleNotFoundError (no_such_module) at settings.py:1"),
+        ("\n\nPORT = int('hunter2')\n", "ValueError at settings.py:3"),
+        ("raise KeyError('a secret value')\n", "KeyError at settings.py:1"),
+        ("raise RuntimeError('Set the KEY environment variable')", "RuntimeError (KEY is not set)"),
+        ("DEBUG = = False\n", "SyntaxError at settings.py:1"),
+    ],
+)
+def test_settings_that_raise_are_told_by_exception_and_line_and_without_the_message(
+    tmp_path: Path, text: str, told: str
+) -> None:
+    said = loading(tmp_path, text)
+    assert said.startswith(told)
+    assert "hunter2" not in said
+    assert "secret value" not in said
+    assert "\n" not in said
+
+
+def test_the_line_is_the_site_s_own_and_not_that_of_a_package(tmp_path: Path) -> None:
+    package = tmp_path / "venv" / "lib.py"
+    package.parent.mkdir()
+    package.write_text("def fail():\n    raise ValueError('no value')\n")
+    code = compile(package.read_text(), str(package), "exec")
+    names: dict[str, object] = {}
+    exec(code, names)  # noqa: S102 - a package of the release
+    settings = compile("\nfail()\n", str(tmp_path / "settings.py"), "exec")
+    with pytest.raises(ValueError, match="no value") as raised:
+        exec(settings, names)  # noqa: S102 - the settings that use it
+    assert raised.traceback[-1].path == package
+    assert fault_of(raised.value, tmp_path) == "ValueError at settings.py:2"
+
+
+def test_requirements_are_read_with_those_they_include_pins_markers_and_all(tmp_path: Path) -> None:
+    (tmp_path / "more.txt").write_text("Pillow==11.0\n-r requirements.txt\n")
+    (tmp_path / "requirements.txt").write_text(
+        "# the site\n"
+        "Django==5.2.1 \\\n    --hash=sha256:abc\n"
+        "django-environ  # unpinned\n"
+        "psycopg[binary]==3.2\n"
+        'tomli==2.0; python_version < "3.11"\n'
+        "--index-url https://pypi.example.com\n"
+        "https://example.com/wheel.whl\n"
+        "./packages/ours\n"
+        "packages/theirs\n"
+        "ours @ https://example.com/ours.zip\n"
+        "Markdown==3.*\n"
+        "idna==3.0rc1\n"
+        "sqlparse>=0.5\n"
+        "-r more.txt\n"
+    )
+    assert list(_wanted(tmp_path / "requirements.txt")) == [
+        ("Django", "5.2.1"),
+        ("django-environ", ""),
+        ("psycopg", "3.2"),
+        ("ours", ""),
+        ("Markdown", ""),
+        ("idna", ""),
+        ("sqlparse", ""),
+        ("Pillow", "11.0"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("location", "addresses"),
+    [
+        ("127.0.0.1:11211", ["127.0.0.1:11211"]),
+        (["10.0.0.1:11211", "10.0.0.2:11211"], ["10.0.0.1:11211", "10.0.0.2:11211"]),
+        ("redis://user:pa55word@cache1:6379/1", ["cache1:6379"]),
+        ("redis://cache1:6379/1", ["cache1:6379"]),
+        ("unix:/run/memcached.sock", []),
+        ("", []),
+    ],
+)
+def test_addresses_of_caches_are_told_without_passwords(
+    location: object, addresses: list[str]
+) -> None:
+    assert list(addresses_of(location)) == addresses
