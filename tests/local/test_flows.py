@@ -26,6 +26,7 @@ from deploy.stage import Stage
 from deploy.steps import Phase, Step, Target, step, word
 from deploy.steps.activate import activate
 from deploy.steps.build import collect, wheels
+from deploy.steps.checks import gate
 from deploy.steps.code import entry, install, push, seal
 from deploy.steps.db import migrate
 from deploy.steps.server import apache, static_server
@@ -62,6 +63,7 @@ NEEDS_A_SERVER = (
     install,
     entry,
     collect_on_web,
+    gate,
     sync,
     static_server,
     apache,
