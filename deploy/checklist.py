@@ -25,7 +25,7 @@ from deploy.findings import Findings
 from deploy.fitness import faults
 from deploy.fleet import Fleet
 from deploy.flow import DEPLOY
-from deploy.host import Host
+from deploy.host import CODE, Host, runs_code
 from deploy.means import Means, on_hosts
 from deploy.outcome import Outcome
 from deploy.parallel import in_parallel
@@ -33,8 +33,7 @@ from deploy.release import checked_id
 from deploy.report import Event, Fact, Note, Table
 from deploy.stage import Stage
 
-CODE = frozenset({"web", "db"})
-HOLDING = frozenset({"web", "db", "static"})
+HOLDING = frozenset({*CODE, "static"})
 """The roles of hosts that a release goes to; others have nothing that could be checked."""
 NO_PROGRAM = "checklist.py': [Errno 2]"
 
@@ -50,7 +49,9 @@ def check(
     stage = asked.load()
     hosts = [one for one in asked.select(stage) if HOLDING & set(one.roles)]
     if not hosts:
-        raise Refused("none of the selected hosts has a role that is checked: web, db, static")
+        raise Refused(
+            "none of the selected hosts has a role that is checked: web, db, worker, static"
+        )
     with on_hosts(asked, means, stage, hosts) as fleet:
         found = fleet.look()
         everyone = _asked(fleet, found, release and checked_id(release), stage)
@@ -69,7 +70,7 @@ def _asked(
     def one(host: Host) -> Seen:
         said = found[host.name]
         unfit = tuple(faults(DEPLOY, host, said))
-        if not CODE & set(host.roles) or said.root == "missing":
+        if not runs_code(host.roles) or said.root == "missing":
             disk = {"free": said.free // 1024, "percent": 100, "inodes": 100}
             return seen(host, {"disk": disk}, unfit)
         action = question(host, _release(host, said, release), salt)

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from deploy.checks import ERROR, Seen, check, check_across
 
-CODE = ("web", "db")
+CODE = ("web", "db", "worker")
+"""The roles of hosts that run the site's code, as deploy.host has them."""
 
 
 @check(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from deploy.checks import ERROR, WARNING, Seen, check, check_across, some
 from deploy.checks.critical import CODE
 
-EVERYWHERE = ("web", "db", "static")
+EVERYWHERE = (*CODE, "static")
 LONG_KEEP_ALIVE = 15
 LEAST_ROOM = 1024
 """MiB below which a few releases, or a log, fill a disk."""

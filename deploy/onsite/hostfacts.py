@@ -142,7 +142,9 @@ def code(
     """What is wrong with the files of the release: who may write them, which hold a secret."""
     may_write = _rights(user, group)
     keep = [(name, value.encode()) for name, value in secrets if len(value) >= SHORTEST]
-    writable, held, count = [], {}, 0
+    writable: list[str] = []
+    held: dict[str, str] = {}
+    count = 0
     for path, entry in _files(release, root / "entry", release / "venv"):
         if may_write(entry):
             count += 1

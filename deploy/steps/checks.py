@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from deploy.checks import ERROR, WARNING
 from deploy.checks.judge import counted, judge, question, seen, summed_up, understood
 from deploy.command import Action
-from deploy.host import Host
+from deploy.host import CODE, Host
 from deploy.steps import Judged, Target, step
 
 
@@ -25,7 +25,7 @@ def verdict(answers: Sequence[tuple[Host, str]]) -> Judged:
     return Judged(notes, tuple(faults))
 
 
-@step("site.check", roles=("web", "db"), judge=verdict)
+@step("site.check", roles=CODE, judge=verdict)
 def gate(t: Target) -> Iterator[Action]:
     """go through Django's deployment checklist, and stop at an error"""
     if t.project.checks.gate:

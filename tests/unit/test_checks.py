@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from deploy.checks import ERROR, OFF, WARNING, Seen
+from deploy.checks import ERROR, OFF, WARNING, Seen, critical
 from deploy.checks.catalogue import CHECKS, NAMES
 from deploy.checks.judge import (
     OK,
@@ -20,7 +20,7 @@ from deploy.checks.judge import (
     summed_up,
     understood,
 )
-from deploy.host import Host
+from deploy.host import CODE, Host
 from deploy.project import Checks, Project, Web
 from deploy.steps.checks import verdict
 
@@ -389,3 +389,7 @@ def test_a_host_that_gives_no_answer_stops_the_gate_and_is_quoted() -> None:
     judged = verdict([(WEB, "")])
     assert [host for host, _ in judged.faults] == ["web1"]
     assert judged.faults[0][1].startswith("settings-load: ")
+
+
+def test_checks_of_code_concern_every_host_that_runs_the_site_s_code() -> None:
+    assert critical.CODE == CODE
