@@ -13,7 +13,7 @@ from deploy.errors import Refused
 from deploy.steps import HERE, Step
 from deploy.steps.activate import activate, change_slot, check
 from deploy.steps.backup import restore, save, save_now
-from deploy.steps.bucket import check_sent, invalidate, send
+from deploy.steps.bucket import check_kept, check_sent, invalidate, prune_bucket, send
 from deploy.steps.build import check_files, collect, export, wheels
 from deploy.steps.checks import gate
 from deploy.steps.code import entry, install, push, seal
@@ -142,6 +142,8 @@ COLLECT = Flow("static.collect", (export, collect), roles=("static",))
 SYNC = Flow("static.sync", (export, collect, sync, send, check_sent, invalidate), roles=("static",))
 CHECK_STATIC = Flow("static.check", (check_static,), roles=("static",))
 PRUNE_STATIC = Flow("static.prune", (prune_static,), roles=("static",))
+CHECK_BUCKET = Flow("static.check", (export, collect, check_kept), roles=("web",))
+PRUNE_BUCKET = Flow("static.prune", (export, collect, prune_bucket), roles=("web",))
 CONFIGURE_STATIC = Flow("static.configure", (static_server,), roles=("static",))
 PLAN_MIGRATIONS = Flow(
     "db.plan", (export, wheels, push, install, entry, show, discard), roles=("db",)

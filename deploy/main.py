@@ -132,9 +132,19 @@ def on_hosts_alone(asked: Asked, means: Means, flow: Flow) -> Outcome:
     return run_flow(asked, means, asked.load(), flow, lambda _hosts, _found: NO_RELEASE)
 
 
-def prune_static(asked: Asked, means: Means, flow: Flow) -> Outcome:
+def check_static(asked: Asked, means: Means, flow: Flow, bucket: Flow) -> Outcome:
+    """Run a part that looks at static files: `flow` at those of hosts, `bucket` at a bucket's."""
+    stage = asked.load()
+    if stage.project.static.mode == "storage":
+        return _on_bucket(asked, means, stage, bucket)
+    return run_flow(asked, means, stage, flow, lambda _hosts, _found: NO_RELEASE)
+
+
+def prune_static(asked: Asked, means: Means, flow: Flow, bucket: Flow) -> Outcome:
     """Run a part that takes static files away; Refused unless all web hosts say what they need."""
     stage = asked.load()
+    if stage.project.static.mode == "storage":
+        return _on_bucket(asked, means, stage, bucket)
 
     def choose(_hosts: Sequence[Host], found: Found) -> Goal:
         unknown = [host.name for host in stage.role("web") if host.name not in found]
@@ -146,6 +156,18 @@ def prune_static(asked: Asked, means: Means, flow: Flow) -> Outcome:
         return NO_RELEASE
 
     return run_flow(asked, means, stage, flow, choose)
+
+
+def _on_bucket(asked: Asked, means: Means, stage: Stage, flow: Flow) -> Outcome:
+    # Whatever was selected: each web host may keep a release of its own, and while all of them
+    # are locked nobody releases pages that need a file which nothing needed before.
+    def choose(hosts: Sequence[Host], found: Found) -> Goal:
+        goal = live_release(hosts, found)
+        revision = goal.web.id[7:] if goal.web else ""
+        return replace(goal, source=resolve(asked.top, stage.project, revision, means.run_here))
+
+    everyone = replace(asked, roles=(), hosts=(), exclude=(), skip_bad_hosts=False)
+    return run_flow(everyone, means, stage, flow, choose)
 
 
 def on_newest(asked: Asked, means: Means, flow: Flow, release: str = "") -> Outcome:
@@ -252,6 +274,7 @@ def _planned(
             back=goal.back,
             fleet=everyone,
             witnesses=others,
+            stage=stage.name,
         )
         for host, said in ((here, Findings()), *everyone)
     ]

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
 from contents import Index, Stamp, index_of, index_text
+from refusal import refusal
 from staticsite import Unfit
 
 INDEX = "fab-deploy-index.json"
 """Where the bucket keeps what its listing does not tell."""
+THREADS = 10
+"""As many connections as botocore keeps; a project may have it keep more, but seldom fewer."""
+EACH = 4
+"""So many files for each further thread: to connect takes as long as sending a few."""
+
+
+def site_bucket() -> Bucket:
+    """The bucket of the site's own storage, as its pages use it. Unfit if it cannot be made."""
+    from django.contrib.staticfiles.storage import staticfiles_storage
+
+    try:
+        staticfiles_storage._setup()
+    except Exception as error:  # whatever a project's own class raises is said, not shown
+        raise Unfit(refusal(error, 'STORAGES["staticfiles"]', None)) from None
+    return bucket_of(staticfiles_storage._wrapped)
 
 
 def bucket_of(storage: Any) -> Bucket:
@@ -32,6 +49,32 @@ class Bucket:
     def says(self) -> str:
         """How messages call it; `lists` is whether its listing can be had."""
         return f"the storage {type(self._storage).__qualname__}"
+
+    def asked(self, ask: Callable[[], Any]) -> Any:
+        """What the storage answers. Unfit with one sentence, whatever it raises."""
+        try:
+            return ask()
+        except Unfit:
+            raise
+        except Exception as error:  # each storage has errors of its own
+            raise Unfit(refusal(error, self.says, self._storage)) from None
+
+    def each(
+        self,
+        names: list[str],
+        work: Callable[[str], None],
+        done: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """`work` on each name, many at once; the first that fails ends it with Unfit."""
+        with ThreadPoolExecutor(min(THREADS, 1 + len(names) // EACH)) as pool:
+            running = {pool.submit(work, name): name for name in names}
+            for one in as_completed(running):
+                try:
+                    self.asked(one.result)
+                except Unfit:
+                    pool.shutdown(wait=True, cancel_futures=True)
+                    raise
+                done(running[one])
 
     def listing(self) -> dict[str, Stamp]:
         """All files that are there; of a storage that cannot list, those it is known to have."""
@@ -75,15 +118,30 @@ class Bucket:
             content: bytes = file.read()
         return content
 
-    def path(self, name: str) -> str:
-        """The path under which visitors ask for a file without a digest in its name."""
-        from urllib.parse import urlsplit
+    def write(self, name: str, text: str) -> None:
+        """Keep a text of our own there."""
+        from django.core.files.base import ContentFile
 
+        self._save(name, ContentFile(text.encode(), name), replace=True)
+
+    def delete(self, name: str) -> None:
+        """Take a file away."""
+        self._storage.delete(name)
+
+    def url(self, name: str) -> str:
+        """Where visitors ask for a file by the name that it has in the bucket."""
         from django.contrib.staticfiles.storage import HashedFilesMixin
 
         hashed = isinstance(self._storage, HashedFilesMixin)
         storage = super(HashedFilesMixin, self._storage) if hashed else self._storage
-        return urlsplit(storage.url(name)).path
+        url: str = storage.url(name)
+        return url
+
+    def path(self, name: str) -> str:
+        """The path under which visitors ask for a file without a digest in its name."""
+        from urllib.parse import urlsplit
+
+        return urlsplit(self.url(name)).path
 
     def index(self) -> Index:
         """What is kept of files whose listing does not tell their content; asked for once."""
@@ -96,11 +154,8 @@ class Bucket:
 
     def keep(self, index: Index) -> None:
         """Keep another index, if it is another one."""
-        from django.core.files.base import ContentFile
-
         if index != self.index():
-            text = ContentFile(index_text(index).encode(), INDEX)
-            self._save(INDEX, text, replace=True)
+            self.write(INDEX, index_text(index))
             self._index = index
 
 

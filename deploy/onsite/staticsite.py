@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-OURS = ("bucket", "contents", "envfile", "refusal", "staticsite", "twin")
+OURS = ("bucket", "contents", "envfile", "held", "refusal", "staticsite", "twin")
 
 
 class Unfit(Exception):

@@ -38,6 +38,7 @@ class Target:
     `fleet` holds every host of the run with its findings, for steps that build for all of them;
     `witnesses` are the other hosts of the stage that hold releases.
     `source` is None when nothing is built, as in a rollback; `back` are migrations to take back.
+    `stage` is the name of the stage.
     """
 
     host: Host
@@ -50,6 +51,7 @@ class Target:
     back: WayBack | None = None
     fleet: tuple[tuple[Host, Findings], ...] = ()
     witnesses: tuple[tuple[Host, Findings], ...] = ()
+    stage: str = ""
 
     @property
     def project(self) -> Project:

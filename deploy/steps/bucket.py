@@ -17,10 +17,10 @@ def _concerned(t: Target) -> bool:
     return t.project.static.mode == "storage" and pages
 
 
-def _asked(t: Target, *words: str) -> Command:
+def _asked(t: Target, program: str, *words: str) -> Command:
     python = t.workshop.venv(t.made_from) / "bin/python"
     return Command(
-        (str(python), "-B", str(ONSITE / "send.py"), *words),
+        (str(python), "-B", str(ONSITE / program), *words),
         cwd=str(t.collected),
         env=t.project.static.env,
         quiet_limit=SEND_QUIET,
@@ -34,14 +34,40 @@ def send(t: Target) -> Iterator[Action]:
     if _concerned(t):
         told = t.project.static.invalidate
         changed = (str(t.workshop.changed(t.project)),) if told else ()
-        yield _asked(t, "send", t.project.settings, *changed)
+        yield _asked(t, "send.py", "send", t.project.settings, _owner(t), *changed)
 
 
 @step("static.check", roles=(HERE,))
 def check_sent(t: Target) -> Iterator[Action]:
     """see that the bucket has every file that the pages name, with the right content"""
     if _concerned(t):
-        yield _asked(t, "check", t.project.settings)
+        yield _asked(t, "send.py", "check", t.project.settings)
+
+
+def _owner(t: Target) -> str:
+    """Whose files these are: a bucket may hold those of several stages and sites."""
+    return f"{t.project.name}.{t.stage}"
+
+
+def _kept(t: Target) -> tuple[str, ...]:
+    """The releases that web hosts keep, by the digest of the names in their pages; live first."""
+    kept: dict[str, str] = {}
+    for tree in (found.web for host, found in t.fleet if "web" in host.roles):
+        for name in sorted(tree.complete, key=lambda one: (one != tree.current, one)):
+            kept.setdefault(tree.files.get(name, ""), name)
+    return tuple(f"{digest}={name}" for digest, name in kept.items())
+
+
+@step("static.check", roles=(HERE,))
+def check_kept(t: Target) -> Iterator[Action]:
+    """see that the bucket has the files of every release that is kept, and serves them"""
+    yield _asked(t, "kept.py", "check", t.project.settings, _owner(t), *_kept(t))
+
+
+@step("static.prune", roles=(HERE,))
+def prune_bucket(t: Target) -> Iterator[Action]:
+    """take out of the bucket what only releases name that are gone from all web hosts"""
+    yield _asked(t, "kept.py", "prune", t.project.settings, _owner(t), *_kept(t))
 
 
 @step("static.invalidate", roles=(HERE,))

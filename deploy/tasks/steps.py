@@ -3,6 +3,7 @@
 from deploy import main
 from deploy.flow import (
     CHECK,
+    CHECK_BUCKET,
     CHECK_STATIC,
     COLLECT,
     CONFIGURE,
@@ -11,6 +12,7 @@ from deploy.flow import (
     MIGRATE,
     PLAN_MIGRATIONS,
     PLAN_THERE,
+    PRUNE_BUCKET,
     PRUNE_STATIC,
     PUSH,
     RELOAD,
@@ -55,16 +57,16 @@ def static_sync(c: FleetContext, revision: str = "") -> Outcome:
 
 @fleet_task(name="check", takes_bucket=True)
 def static_check(c: FleetContext) -> Outcome:
-    """See that each static host has every file that live pages name, with the right content."""
+    """See that static hosts, or the bucket, have every file that live pages name, undamaged."""
     with means(c.asked, "static.check") as world:
-        return main.on_hosts_alone(c.asked, world, CHECK_STATIC)
+        return main.check_static(c.asked, world, CHECK_STATIC, CHECK_BUCKET)
 
 
 @fleet_task(name="prune", takes_bucket=True)
 def static_prune(c: FleetContext) -> Outcome:
     """Take away static releases, and files, that no release that is kept can need."""
     with means(c.asked, "static.prune") as world:
-        return main.prune_static(c.asked, world, PRUNE_STATIC)
+        return main.prune_static(c.asked, world, PRUNE_STATIC, PRUNE_BUCKET)
 
 
 @fleet_task(name="configure")

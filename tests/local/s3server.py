@@ -14,6 +14,8 @@ from werkzeug.serving import make_server
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLEEXAMPLE00", "AWS_SECRET_ACCESS_KEY": "not-so-secret-value"}
 
+LISTS = "/fab-deploy-files/"
+
 
 @dataclass
 class S3Server:
@@ -33,11 +35,16 @@ class S3Server:
         return boto3.client("s3", **self._login)
 
     def sent(self) -> list[str]:
-        """The keys that were written, in alphabetical order."""
-        return sorted(path.partition("/assets/")[2] for verb, path in self.asked if verb == "PUT")
+        """The keys that were written, in alphabetical order, without the toolkit's own lists."""
+        keys = [path.partition("/assets/")[2] for verb, path in self.asked if verb == "PUT"]
+        return sorted(key for key in keys if LISTS not in key)
 
     def keys(self) -> dict[str, str]:
-        """Each key in the bucket with its ETag."""
+        """Each key in the bucket with its ETag, without the toolkit's own lists."""
+        return {key: tag for key, tag in self.everything().items() if LISTS not in key}
+
+    def everything(self) -> dict[str, str]:
+        """The same with these lists."""
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket="assets")
         return {one["Key"]: one["ETag"] for page in pages for one in page.get("Contents", ())}
 
@@ -45,8 +52,12 @@ class S3Server:
         """From now on credentials count, as they do anywhere else."""
         _post(f"{self.url}/moto-api/reset-auth", b"0")
 
+    def count_no_rights(self) -> None:
+        """From now on anybody may do anything again."""
+        _post(f"{self.url}/moto-api/reset-auth", b"inf")
+
     def reader(self) -> dict[str, str]:
-        """Credentials of somebody who may list and read the bucket, and not write it."""
+        """Credentials of somebody who may list and read the bucket, and change nothing."""
         iam = boto3.client("iam", **self._login)
         iam.create_user(UserName="reader")
         allowed = {"Effect": "Allow", "Action": ["s3:ListBucket", "s3:GetObject"], "Resource": "*"}
@@ -89,6 +100,6 @@ def s3_server() -> Iterator[S3Server]:
         server.asked.clear()
         yield server
     finally:
-        _post(f"{server.url}/moto-api/reset-auth", b"inf")
+        server.count_no_rights()
         http.shutdown()
         http.server_close()

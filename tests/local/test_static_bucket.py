@@ -93,7 +93,7 @@ class Site:
 
     def send(self, *changed: str) -> str:
         """The last line of sending."""
-        done = self.run("send.py", "send", "pages.settings", *changed)
+        done = self.run(*SEND, *changed)
         assert (done.returncode, done.stderr) == (0, "")
         return done.stdout.splitlines()[-1]
 
@@ -119,7 +119,8 @@ def site(tmp_path: Path, s3: S3Server) -> Site:
 
 
 CHECK = ("send.py", "check", "pages.settings")
-SEND = ("send.py", "send", "pages.settings")
+OWNER = "shop.live"
+SEND = ("send.py", "send", "pages.settings", OWNER)
 COLLECT = ("collect.py", "pages.settings", "storage")
 
 

@@ -1,7 +1,9 @@
 """Whole runs with static files in a bucket: in which order, with what manifest, and what stops."""
 
+import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,8 +13,17 @@ from pathlib import Path
 import pytest
 
 from deploy.errors import PrepareFailed
-from deploy.flow import DEPLOY, DEPLOY_STATIC, SYNC, Flow
-from deploy.main import deploy
+from deploy.flow import (
+    CHECK_BUCKET,
+    CHECK_STATIC,
+    DEPLOY,
+    DEPLOY_STATIC,
+    PRUNE_BUCKET,
+    PRUNE_STATIC,
+    SYNC,
+    Flow,
+)
+from deploy.main import check_static, deploy, prune_static
 from deploy.outcome import Outcome
 from deploy.project import Project, Static
 from deploy.report import Began, Ended
@@ -24,7 +35,7 @@ from deploy.steps.code import entry, install, seal
 from deploy.steps.db import migrate
 from deploy.steps.server import apache, static_server
 from deploy.steps.slots import ask_again, warm
-from tests.local.s3server import KEYS, S3Server, s3_server
+from tests.local.s3server import KEYS, LISTS, S3Server, s3_server
 from tests.local.test_flows import HOSTS, Fleet, seal_without_packages, switch_only
 from tests.local.test_static_bucket import FILES
 
@@ -71,6 +82,13 @@ class Shop(Fleet):
             venv.symlink_to(sys.prefix)
         return deploy(self.asked(), self.means(), flow=flow)
 
+    def sealed(self) -> None:
+        """Do for the live release what sealing it with its packages would have done as well."""
+        for name in HOSTS:
+            release = self.root(name) / "current"
+            text = (release / "staticfiles" / ".hashed").read_bytes()
+            (release / ".files").write_text(hashlib.sha256(text).hexdigest()[:16] + "\n")
+
     def manifest(self) -> dict[str, str]:
         """What the pages of the live release name."""
         file = self.root("web1") / "current" / "staticfiles" / "staticfiles.json"
@@ -113,6 +131,34 @@ def test_files_are_in_the_bucket_before_the_switch_and_each_release_has_its_mani
     assert s3.asked == []
 
 
+def test_releases_that_hosts_keep_are_checked_and_what_only_others_named_is_taken_away(
+    shop: Shop, s3: S3Server
+) -> None:
+    one = shop.deploy().release
+    first = shop.manifest()
+    with pytest.raises(PrepareFailed, match=f"files of {one} carry no digest in their names"):
+        prune_static(shop.asked(), shop.means(), PRUNE_STATIC, PRUNE_BUCKET)
+    shop.sealed()
+    shop.write("pages/static/pages/dot.svg", "<svg></svg>")
+    shop.deploy()
+    shop.sealed()
+    second = shop.manifest()
+    found = (
+        rf"has all 3 files that pages of {one} name\nvisitors do not get https://cdn.example.com"
+    )
+    with pytest.raises(PrepareFailed, match=found):
+        check_static(shop.asked(), shop.means(), CHECK_STATIC, CHECK_BUCKET)
+    prune_static(shop.asked(), shop.means(), PRUNE_STATIC, PRUNE_BUCKET)
+    assert {f"site/{name}" for name in (*first.values(), *second.values())} <= s3.keys().keys()
+    for name in HOSTS:
+        shutil.rmtree(shop.root(name) / "releases" / str(one))
+    prune_static(shop.asked(), shop.means(), PRUNE_STATIC, PRUNE_BUCKET)
+    gone = {f"site/{name}" for name in set(first.values()) - set(second.values())}
+    assert len(gone) == 2
+    assert not gone & s3.keys().keys()
+    assert {f"site/{name}" for name in second.values()} <= s3.keys().keys()
+
+
 def test_no_secret_is_in_a_plan_or_in_what_a_run_says(shop: Shop, s3: S3Server) -> None:
     shop.commit()
     deploy(shop.asked(dry=True), shop.means(), flow=FLOW)
@@ -147,8 +193,9 @@ def test_static_files_alone_are_sent_without_any_host(shop: Shop, s3: S3Server) 
     assert outcome.release is None
     assert len(s3.keys()) == 6
     objects = s3.client.list_objects_v2(Bucket="assets")["Contents"]
+    size = sum(one["Size"] for one in objects if LISTS not in one["Key"])
     ended = [event for event in shop.said if isinstance(event, Ended)]
-    assert [event.sent for event in ended] == [0, 0, sum(one["Size"] for one in objects), 0]
+    assert [event.sent for event in ended] == [0, 0, size, 0]
     assert begun(shop) == ["code.export", "static.collect", "static.sync", "static.check"]
     assert set(shop.live().values()) == {"-"}
 

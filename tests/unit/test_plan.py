@@ -80,6 +80,7 @@ def targets(
             static=release if "static" in roles else None,
             source=source,
             fleet=fleet,
+            stage="production",
         )
         for host, said in ((here, Findings()), *fleet)
     ]
