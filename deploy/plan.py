@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from deploy.command import Action
+from deploy.command import Action, Command
 from deploy.flow import Flow
 from deploy.host import CODE, Host
 from deploy.journal import Run
@@ -17,6 +17,12 @@ class Work:
     host: Host
     actions: tuple[Action, ...]
     undo: tuple[Action, ...] = ()
+
+    @property
+    def drains(self) -> bool:
+        """Whether a load balancer is told to leave the host meanwhile, or to come back."""
+        words = {action.argv[0] for action in self.actions if isinstance(action, Command)}
+        return bool(words & {"drained", "come_back"})
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,7 @@ class Part:
 
         Where a load balancer is to hold hosts out meanwhile, each goes alone.
         """
-        if self.step.drains and any(work.host.project.web.drain for work in self.work):
+        if self.step.drains and any(work.drains for work in self.work):
             return tuple((work,) for work in self.work)
         if not self.step.rolling or len(self.work) == 1:
             return (self.work,)

@@ -62,6 +62,17 @@ class Web:
 
 
 @dataclass(frozen=True)
+class Apache:
+    """How Apache runs the site: `[tool.deploy.apache]`."""
+
+    mode: str = key(
+        '"daemon": warm slots, no reload. "embedded": in Apache\'s own processes, reloaded.',
+        "daemon",
+        one_of("daemon", "embedded"),
+    )
+
+
+@dataclass(frozen=True)
 class Static:
     """Where collected static files live: `[tool.deploy.static]`."""
 
@@ -200,7 +211,18 @@ class Project:
         "Paths of the release that lead into shared/.", ("media",), each(rules.inside_on_host)
     )
     web: Web = field(default_factory=Web)
+    apache: Apache = field(default_factory=Apache)
     static: Static = field(default_factory=Static)
     db: Db = field(default_factory=Db)
     services: Services = field(default_factory=Services)
     checks: Checks = field(default_factory=Checks)
+
+    @property
+    def embedded(self) -> bool:
+        """Whether visitors are served by Apache's own processes, not by those of the slots."""
+        return self.apache.mode == "embedded"
+
+    @property
+    def slot_processes(self) -> int:
+        """How many processes a slot has: one will do to ask a release that is served elsewhere."""
+        return 1 if self.embedded else self.web.processes

@@ -24,7 +24,7 @@ from deploy.report import Emit, Note
 from deploy.runner import StepsFailed, run_plan
 from deploy.signals import as_interrupts
 from deploy.steps import Phase, Step, word
-from deploy.steps.activate import verified
+from deploy.steps.activate import reloaded, verified
 from deploy.steps.backup import HALF
 from deploy.steps.db import caught_up
 from deploy.steps.services import restarted
@@ -149,6 +149,8 @@ def _served(
 ) -> Iterator[Action]:
     if release is None:
         yield word("unswitch", base)
+        if kind == "web":
+            yield from reloaded(host, None)
         return
     if release not in found.tree(kind).complete:
         raise Inconsistent(
@@ -160,6 +162,7 @@ def _served(
     yield word("switch", base, release)
     if kind == "web":
         yield from restarted(host, release)
+        yield from reloaded(host, release)
     yield from verified(host, kind, release)
 
 

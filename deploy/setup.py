@@ -26,7 +26,12 @@ def root_script(stage: Stage, hosts: Sequence[Host]) -> str:
     enough. Raises Refused if they are not: each is to get no more than it needs.
     """
     kinds = {
-        (host.roles, host.project.static.server, host.project.services.units): host.name
+        (
+            host.roles,
+            host.project.static.server,
+            host.project.services.units,
+            host.project.apache.mode,
+        ): host.name
         for host in hosts
     }
     if len(kinds) > 1:
@@ -44,6 +49,8 @@ def root_script(stage: Stage, hosts: Sequence[Host]) -> str:
         "--group": project.web.group,
         "--roles": roles,
     }
+    if "web" in hosts[0].roles and hosts[0].project.embedded:
+        options["--mode"] = "embedded"
     if "static" in hosts[0].roles:
         options["--static-server"] = hosts[0].project.static.server
     if "worker" in hosts[0].roles and hosts[0].project.services.units:

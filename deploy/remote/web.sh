@@ -15,6 +15,36 @@ configure_server() {
   printf '%s\n' "$4" | replace_file "$3/.deploy/installed-$1"
 }
 
+# may_reload NAME               Whether the deploy user may do what embedded mode needs.
+may_reload() {
+  sudo -n -l /usr/local/sbin/deploy-root reload "$1" >/dev/null 2>&1 && return
+  echo "embedded mode reloads Apache, and sudo does not allow that here: prepare the host again (fab setup --script)"
+  return 65
+}
+
+# reload_embedded ROOT NAME ID SECONDS PORT HOST_HEADER PATH   In embedded mode Apache's own processes
+# serve: they load what is live when they start. ID: what visitors must get then; empty: nothing.
+reload_embedded() {
+  local root=$1 id=$3 said code=0 file until
+  rm -f "$root/run/current"-*
+  said=$(timeout 90 sudo -n /usr/local/sbin/deploy-root reload "$2" 2>&1) || code=$?
+  if [ -n "$said" ]; then printf '%s\n' "$said"; fi
+  if [ "$code" = 1 ]; then echo "sudo refused to reload Apache: prepare the host again (fab setup)"; fi
+  [ "$code" = 0 ] || return 65
+  until=$((SECONDS + $4))
+  until [ -z "$id" ] || said=$(ask "$5" "$6" "$id" 5 "$7"); do
+    for file in "$root/run/current"-*; do
+      if [ "$(head -n 1 "$file" 2>/dev/null)" = "failed $id" ]; then
+        echo "the site does not load in Apache's own processes:"
+        tail -n +2 "$file"
+        return 65
+      fi
+    done
+    [ "$SECONDS" -lt "$until" ] || { printf '%s\n' "$said"; return 65; }
+    sleep 0.1
+  done
+}
+
 # drained ROOT SECONDS PORT HOST_HEADER WORD...   Does WORD... while the load balancer, which sees it
 # by /-/ready, sends nobody here. Whatever came of it, the host comes back if the site answers.
 drained() {

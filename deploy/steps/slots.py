@@ -14,9 +14,9 @@ def private_port(t: Target, slot: str) -> str:
 
 
 def _in_slot(word_: str, project: Project, slot: str, release: str) -> Command:
-    web = project.web
-    seconds = web.start_timeout + web.request_timeout
-    words = (project.root, project.name, slot, release, str(web.processes), str(seconds))
+    seconds = project.web.start_timeout + project.web.request_timeout
+    count = str(project.slot_processes)
+    words = (project.root, project.name, slot, release, count, str(seconds))
     return word(word_, *words, quiet_limit=2.0 * seconds + 30.0)
 
 
@@ -59,9 +59,15 @@ def schema_may_change(t: Target) -> bool:
     return False
 
 
+def _reloadable(t: Target) -> Iterator[Action]:
+    if t.project.embedded:
+        yield word("may_reload", t.project.name)
+
+
 @step("web.warm", roles=("web",), needs=("sudo", "curl"))
 def warm(t: Target) -> Iterator[Action]:
     """load the release in the idle slot, and ask it there"""
+    yield from _reloadable(t)
     yield _in_slot("start_slot", t.project, t.found.idle_slot, t.code.id)
     if t.source is not None and migrates(t) and not schema_may_change(t):
         yield word("no_migrations_pending", t.layout.root, t.found.idle_slot)
@@ -72,6 +78,7 @@ def warm(t: Target) -> Iterator[Action]:
 @step("web.refresh", roles=("web",), needs=("sudo", "curl"))
 def refresh(t: Target) -> Iterator[Action]:
     """load the live release anew in the idle slot, and ask it there"""
+    yield from _reloadable(t)
     yield _in_slot("restart_in_slot", t.project, t.found.idle_slot, t.code.id)
     yield from _asked(t)
 

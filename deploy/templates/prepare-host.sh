@@ -3,7 +3,8 @@
 #
 #   sh prepare-host.sh --name NAME --user USER --roles web,static,db
 #                      [--root /srv/www/NAME] [--group www-data] [--restart-only]
-#                      [--static-server nginx|apache] [--units UNIT,UNIT]
+#                      [--static-server nginx|apache] [--mode daemon|embedded]
+#                      [--units UNIT,UNIT]
 #
 # It makes the site's directories, which belong to the deploy USER; installs deploy-root, which
 # lies beside this file, as /usr/local/sbin/deploy-root; and lets USER run exactly its lines for
@@ -25,7 +26,8 @@ refuse() {
   exit 64
 }
 
-name='' root='' user='' group=www-data roles='' static_server=nginx units='' restart_only=no
+name='' root='' user='' group=www-data roles='' static_server=nginx apache_mode=daemon units=''
+restart_only=no
 while [ $# -gt 0 ]; do
   if [ "$1" = --restart-only ]; then
     restart_only=yes
@@ -41,6 +43,7 @@ while [ $# -gt 0 ]; do
     --roles) roles=$2 ;;
     --static-server) static_server=$2 ;;
     --units) units=$2 ;;
+    --mode) apache_mode=$2 ;;
     *) refuse "unknown option $1" ;;
   esac
   shift 2
@@ -65,6 +68,7 @@ for role in $(echo "$roles" | tr , ' '); do
 done
 case "$units" in *[!A-Za-z0-9@:._,-]*) refuse "--units: names of systemd units, with commas between: '$units'" ;; esac
 case "$static_server" in nginx | apache) ;; *) refuse "--static-server: nginx or apache" ;; esac
+case "$apache_mode" in daemon | embedded) ;; *) refuse "--mode: daemon or embedded" ;; esac
 if has_role web && serves_static apache; then
   refuse "a host is either a web host or an Apache for static files"
 fi
@@ -131,6 +135,7 @@ sudo_lines() {
   if has_role web; then
     echo "$user ALL=(root) NOPASSWD: $program restart-slot $name blue"
     echo "$user ALL=(root) NOPASSWD: $program restart-slot $name green"
+    if [ "$apache_mode" = embedded ]; then echo "$user ALL=(root) NOPASSWD: $program reload $name"; fi
   fi
   if has_role worker; then
     # In sudoers a colon has a meaning of its own.

@@ -16,7 +16,7 @@ from deploy.flow import DEPLOY, DEPLOY_STATIC, ROLLBACK, Flow
 from deploy.host import Host
 from deploy.journal import Run
 from deploy.plan import Part, Work, make_plan
-from deploy.project import Project, Static, Web
+from deploy.project import Apache, Project, Static, Web
 from deploy.release import Release, WayBack
 from deploy.source import Source
 from deploy.steps import HERE, Phase, Target, step
@@ -233,8 +233,47 @@ def test_hosts_that_a_balancer_holds_out_go_one_by_one_and_only_then() -> None:
     draining = next(one for one in DEPLOY.steps if one.drains)
     work = tuple(Work(host, (Command(("true",)),)) for host in HOSTS)
     assert Part(draining, work).waves == (work,)
-    web = replace(PROJECT.web, drain=3)
-    drained = tuple(
-        replace(one, host=replace(one.host, project=replace(PROJECT, web=web))) for one in work
-    )
+    drained = tuple(Work(host, (Command(("drained", "true")),)) for host in HOSTS)
     assert Part(draining, drained).waves == tuple((one,) for one in drained)
+
+
+def embedded(drain: int = 0) -> Project:
+    return replace(PROJECT, apache=Apache(mode="embedded"), web=replace(PROJECT.web, drain=drain))
+
+
+def activated(project: Project) -> Part:
+    release = Release(NEW, "b" * 40, "v", "mig")
+    plan = make_plan(
+        DEPLOY, Run("1", "deploy", "ann@desk"), targets(release, SOURCE, HOSTS, project)
+    )
+    return next(part for part in plan.parts if part.step is activate)
+
+
+def test_embedded_mode_reloads_apache_behind_the_rename_and_on_the_way_back() -> None:
+    work = activated(embedded()).work[0]
+    done = [action.argv for action in work.actions if isinstance(action, Command)]
+    undone = [action.argv for action in work.undo if isinstance(action, Command)]
+    after = ("60", "80", "shop.example.com", "/")
+    where = ("reload_embedded", "/srv/www/shop", "shop")
+    assert [argv[0] for argv in done[-3:]] == ["switch", "reload_embedded", "ask"]
+    assert done[-2] == (*where, NEW, *after)
+    assert undone[1] == (*where, OLD, *after)
+    reloading = {work.host.name for work in activated(embedded()).work if work.actions[3:]}
+    assert reloading == {"web1", "web2"}
+
+
+def test_behind_a_balancer_embedded_hosts_leave_it_one_by_one_to_be_reloaded() -> None:
+    part = activated(embedded(drain=3))
+    assert all(len(wave) == 1 for wave in part.waves)
+    [drained] = [
+        a for a in part.work[0].actions if isinstance(a, Command) and a.argv[0] == "drained"
+    ]
+    assert "reload_embedded" in drained.argv
+    # In daemon mode a switch needs nobody to be held out.
+    daemons = replace(PROJECT, web=replace(PROJECT.web, drain=3))
+    assert len(activated(daemons).waves) == 2
+
+
+def test_daemon_mode_never_reloads_apache_for_a_release() -> None:
+    words = [a.argv for w in activated(PROJECT).work for a in w.actions if isinstance(a, Command)]
+    assert not [argv for argv in words if "reload_embedded" in argv]
