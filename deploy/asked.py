@@ -16,7 +16,7 @@ class Asked:
 
     `top` is the folder of the project. `pool_size` is 0 when the stage decides. `wait` is in
     seconds. `ssh` holds Fabric's own log-in options (-i, -S, -t), which hold for every host.
-    `rest` is what stands behind `--`.
+    `rest` are the words that stand behind `--`.
     `loaded` is the stage once it was loaded: an inventory that asks a cloud is asked once.
     """
 
@@ -34,7 +34,7 @@ class Asked:
     dry: bool = False
     json: bool = False
     ssh: Mapping[str, Any] = field(default_factory=dict)
-    rest: str = ""
+    rest: tuple[str, ...] = ()
     loaded: Stage | None = None
 
     def load(self) -> Stage:

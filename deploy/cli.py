@@ -62,6 +62,9 @@ class DeployFab(Fab):  # type: ignore[misc]  # Fabric ships no types
         """Parses the core options that stand before the first task."""
         try:
             super().parse_core(argv)
+            # Invoke keeps only one line of it, in which nobody can tell where a word ends.
+            dashes = self.argv.index("--") if "--" in self.argv else len(self.argv)
+            self.core.rest = tuple(self.argv[dashes + 1 :])
         except ValueError as error:
             raise Refused(f"an option does not fit: {error}", "fab --help") from error
 

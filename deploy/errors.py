@@ -65,6 +65,14 @@ class Unfinished(DeployError):
     exit_code = 8
 
 
+class CommandFailed(DeployError):
+    """What the operator had run on hosts failed there; the exit code is its own, or 1."""
+
+    def __init__(self, what: str, hint: str = "", *, exit_code: int = 1) -> None:
+        super().__init__(what, hint)
+        self.exit_code = exit_code
+
+
 class Interrupted(DeployError):
     """The operator stopped the run; what had been switched was put back."""
 

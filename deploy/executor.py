@@ -52,7 +52,7 @@ class DeployExecutor(fabric.Executor):  # type: ignore[misc]  # Fabric ships no 
     def asked(self) -> Asked:
         """What the command line asks for, apart from tasks."""
         start = Path(self.collection.loaded_from or ".")
-        rest = self.core.remainder if self.core else ""
+        rest = getattr(self.core, "rest", ())
         return replace(asked(self._args, start, os.environ), rest=rest)
 
     @cached_property

@@ -1,53 +1,139 @@
-"""Management commands of the live release, with its settings and its secret environment."""
+"""What people run on the hosts: management commands, shell lines, a terminal, and the logs."""
 
-import shlex
+from collections.abc import Callable, Sequence
 
 from deploy.asked import Asked
 from deploy.command import Command
-from deploy.errors import DeployError, Refused
+from deploy.errors import CommandFailed, Refused
+from deploy.fleet import Fleet
 from deploy.host import Host
 from deploy.means import Means, on_hosts
 from deploy.outcome import Outcome
 from deploy.parallel import in_parallel
 from deploy.release import Layout
-from deploy.report import Note
+from deploy.report import Fact, Note
+from deploy.stage import Stage
+from deploy.webserver import log_files
 
 MANAGE_QUIET = 3600.0
 """Seconds a command may be silent: reports and imports take their time."""
+FOLLOW_QUIET = 7 * 86400.0
+"""The same for a log in which nothing happens."""
 
 
 def manage(asked: Asked, means: Means) -> Outcome:
     """Run what stands behind `--` on the db primary, or on each host that -R or -H selects.
 
-    Raises Refused if nothing stands there or no release is live, DeployError if the command fails.
+    On one host, with a terminal here, the command has it. Raises Refused if nothing stands there
+    or no release is live, CommandFailed with the command's own exit code.
     """
-    try:
-        words = tuple(shlex.split(asked.rest))
-    except ValueError as error:
-        raise Refused(f"the command cannot be read: {error}") from None
+    words = asked.rest
     if not words:
         raise Refused("which command?", hint="fab manage -- showmigrations")
     stage = asked.load()
     hosts = asked.select(stage, ("db",) if stage.role("db") else ("web",))
     if not asked.roles and not asked.hosts:
         hosts = hosts[:1]
+    if len(hosts) == 1 and means.terminal and not asked.json:
+        return _ended(
+            words[0], {hosts[0].name: means.terminal(hosts[0], _command(hosts[0], words))}
+        )
     with on_hosts(asked, means, stage, hosts) as fleet:
         found = fleet.look()
         without = [host.name for host in fleet.hosts if not found[host.name].web.current]
         if without:
             raise Refused(f"no release is live on {', '.join(without)}", hint="fab deploy")
+        codes = _streamed(asked, means, stage, fleet, lambda host: _command(host, words))
+    return _ended(words[0], codes)
 
-        def one(host: Host) -> int:
-            said = fleet.execute(host.name, _command(host, words), lambda line: tell(host, line))
-            return said.exit_code
 
-        def tell(host: Host, line: str) -> None:
-            means.emit(Note(line if len(hosts) == 1 else f"[{host.name}] {line}"))
+def run(asked: Asked, means: Means) -> Outcome:
+    """Run the shell line behind `--` on each host that -R or -H selects, as the deploying user.
 
-        codes = in_parallel(fleet.hosts, one, stage.parallel)
-    failed = [host.name for host, code in zip(hosts, codes, strict=True) if code]
+    Raises Refused without a line or a selection, CommandFailed with the line's own exit code.
+    """
+    line = " ".join(asked.rest)
+    if not line or not (asked.roles or asked.hosts or asked.exclude):
+        raise Refused("which command, and on which hosts?", hint="fab -R web run -- uptime")
+    stage = asked.load()
+    command = Command(("sh", "-c", line), quiet_limit=MANAGE_QUIET, changes=False)
+    return _ended(line, _on_each(asked, means, stage, asked.select(stage), lambda _host: command))
+
+
+def shell(asked: Asked, means: Means) -> Outcome:
+    """Open the deploying user's shell on one host, in the site's directory.
+
+    Raises Refused if -R and -H select several, or if there is no terminal here.
+    """
+    hosts = asked.select(asked.load())
+    if len(hosts) != 1:
+        names = ", ".join(host.name for host in hosts)
+        raise Refused(f"one terminal, but {names}", hint=f"fab -H {hosts[0].name} shell")
+    if not means.terminal:
+        raise Refused("there is no terminal here", hint=f"fab -H {hosts[0].name} run -- COMMAND")
+    argv = ("sh", "-c", 'exec "${SHELL:-/bin/sh}" -l')
+    means.terminal(hosts[0], Command(argv, cwd=hosts[0].project.root, changes=False))
+    return Outcome()
+
+
+def logs(asked: Asked, means: Means, lines: int, *, follow: bool, access: bool) -> Outcome:
+    """Show the last lines of Apache's error log, or access log, of each web host.
+
+    With `follow` also those that come, until Ctrl-C. Raises CommandFailed if one cannot be read.
+    """
+    stage = asked.load()
+    hosts = tuple(host for host in asked.select(stage, ("web",)) if "web" in host.roles)
+    if not hosts:
+        raise Refused("none of the selected hosts is a web host: only those have these logs")
+    words = ("tail", "-n", str(max(0, lines)), *(("-F",) if follow else ()))
+
+    def command(host: Host) -> Command:
+        error_log, access_log = log_files(host.project)
+        argv = (*words, access_log if access else error_log)
+        return Command(argv, quiet_limit=FOLLOW_QUIET if follow else 60.0, changes=False)
+
+    codes = _on_each(asked, means, stage, hosts, command)
+    hint = "as root there: usermod --append --groups adm USER lets who deploys read Apache's logs"
+    return _ended("tail", codes, hint)
+
+
+def _on_each(
+    asked: Asked,
+    means: Means,
+    stage: Stage,
+    hosts: Sequence[Host],
+    command: Callable[[Host], Command],
+) -> dict[str, int]:
+    with on_hosts(asked, means, stage, hosts) as fleet:
+        return _streamed(asked, means, stage, fleet, command)
+
+
+def _streamed(
+    asked: Asked, means: Means, stage: Stage, fleet: Fleet, command: Callable[[Host], Command]
+) -> dict[str, int]:
+    """The exit code on each host; lines are shown as they come, with their host if not alone."""
+    alone = len(fleet.hosts) == 1
+
+    def tell(host: Host, line: str) -> None:
+        if asked.json:
+            means.emit(Fact(host.name, {"event": "output", "host": host.name, "text": line}))
+        else:
+            means.emit(Note(line if alone else f"[{host.name}] {line}"))
+
+    def one(host: Host) -> int:
+        return fleet.execute(host.name, command(host), lambda line: tell(host, line)).exit_code
+
+    codes = in_parallel(fleet.hosts, one, stage.parallel)
+    return {host.name: code for host, code in zip(fleet.hosts, codes, strict=True)}
+
+
+def _ended(what: str, codes: dict[str, int], hint: str = "") -> Outcome:
+    """Raises CommandFailed unless all went well; with one exit code for all, that is ours."""
+    failed = {name: code for name, code in codes.items() if code}
     if failed:
-        raise DeployError(f"{words[0]} failed on {', '.join(failed)}")
+        said = ", ".join(f"{name} (exit code {code})" for name, code in failed.items())
+        code = next(iter(failed.values())) if len(set(failed.values())) == 1 else 1
+        raise CommandFailed(f"{what} failed on {said}", hint, exit_code=code)
     return Outcome()
 
 

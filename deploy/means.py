@@ -16,13 +16,17 @@ from deploy.workshop import Workshop
 
 @dataclass(frozen=True)
 class Means:
-    """What a task is given to work with; tests give their own."""
+    """What a task is given to work with; tests give their own.
+
+    `terminal` runs a command on a host at the operator's terminal; None if there is none.
+    """
 
     here: Reach
     reach: ReachHost
     emit: Emit
     workshop: Callable[[str], Workshop]
     who: str
+    terminal: Callable[[Host, Command], int] | None = None
 
     def run_here(self, command: Command) -> Result:
         """Run a program on this machine."""

@@ -43,8 +43,18 @@ def apache_site(project: Project) -> str:
         site=Layout(project.root),
         slots=dict(zip(SLOTS, project.web.private_ports, strict=True)),
         titles={slot: process_title(project.name, slot) for slot in SLOTS},
-        log=f"/var/log/apache2/{project.name}",
+        log=_log(project),
     )
+
+
+def log_files(project: Project) -> tuple[str, str]:
+    """Where Apache on a web host writes the site's errors, and its requests."""
+    error, access = project.web.error_log, project.web.access_log
+    return error or f"{_log(project)}-error.log", access or f"{_log(project)}-access.log"
+
+
+def _log(project: Project) -> str:
+    return f"/var/log/apache2/{project.name}"
 
 
 def maintenance_page(project: Project, reason: str, until: str) -> str:

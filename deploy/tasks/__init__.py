@@ -29,6 +29,9 @@ def namespace(
         hosts.recover,
         site.manage,
         site.check,
+        site.run,
+        site.shell,
+        site.logs,
     )
     groups = {
         "code": (steps.code_push, steps.code_install),

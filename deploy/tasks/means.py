@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from deploy.asked import Asked
+from deploy.command import Command
 from deploy.here import Here
 from deploy.host import Host
 from deploy.means import Means
@@ -25,13 +26,15 @@ APPLICATION = "fab-deploy"
 
 
 @contextmanager
-def means(asked: Asked, verb: str, *, logged: bool = True) -> Iterator[Means]:
+def means(asked: Asked, verb: str, *, logged: bool = True, live: bool = True) -> Iterator[Means]:
     """The real means of one task. The path of the full log is printed at the end.
+
+    What is not `live` says its lines and no more: a program on a host may have the terminal.
 
     Until then the signals that end programs are Ctrl-C: what was begun is taken back.
     """
     log = Log(_log_path(asked, verb)) if logged else None
-    screen = _screen(asked)
+    screen = _screen(asked, live=live)
 
     def emit(event: Event) -> None:
         screen(event)
@@ -40,7 +43,14 @@ def means(asked: Asked, verb: str, *, logged: bool = True) -> Iterator[Means]:
 
     try:
         with as_interrupts():
-            yield Means(here=Here(), reach=_link, emit=emit, workshop=_workshop, who=who())
+            yield Means(
+                here=Here(),
+                reach=_link,
+                emit=emit,
+                workshop=_workshop,
+                who=who(),
+                terminal=_terminal if _has_terminal() else None,
+            )
     finally:
         close = getattr(screen, "close", None)
         if close:
@@ -61,10 +71,26 @@ def _link(host: Host, words: str) -> Reach:
     return Link(host, words)
 
 
-def _screen(asked: Asked) -> Emit:
+def _has_terminal() -> bool:
+    """Whether a person can be asked: both ways, and not from a job in the background."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return False
+    try:
+        return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+    except OSError:  # a terminal, but not ours
+        return False
+
+
+def _terminal(host: Host, command: Command) -> int:
+    from deploy.ssh.terminal import at_terminal
+
+    return at_terminal(host, command)
+
+
+def _screen(asked: Asked, *, live: bool) -> Emit:
     if asked.json:
         return JsonEvents(sys.stdout)
-    if sys.stdout.isatty():
+    if live and sys.stdout.isatty():
         from deploy.report.live import Screen
 
         return Screen()

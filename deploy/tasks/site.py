@@ -25,8 +25,35 @@ def check(c: FleetContext, release: str = "", all: bool = False, strict: bool = 
 @fleet_task(takes_rest=True)
 def manage(c: FleetContext) -> Outcome:
     """Run a management command of the live release: fab manage -- COMMAND."""
-    with means(c.asked, "manage", logged=False) as world:
+    with means(c.asked, "manage", logged=False, live=False) as world:
         return managing.manage(c.asked, world)
+
+
+@fleet_task(takes_rest=True)
+def run(c: FleetContext) -> Outcome:
+    """Run a shell line on each selected host: fab -R web run -- COMMAND."""
+    with means(c.asked, "run", logged=False, live=False) as world:
+        return managing.run(c.asked, world)
+
+
+@fleet_task()
+def shell(c: FleetContext) -> Outcome:
+    """Open a shell on one host, in the site's directory: fab -H web1 shell."""
+    with means(c.asked, "shell", logged=False, live=False) as world:
+        return managing.shell(c.asked, world)
+
+
+@fleet_task(
+    help={
+        "follow": "Also the lines that come, until Ctrl-C.",
+        "lines": "How many of the last lines.",
+        "access": "The access log instead of the error log.",
+    }
+)
+def logs(c: FleetContext, follow: bool = False, lines: int = 20, access: bool = False) -> Outcome:
+    """Show the last lines of Apache's error log of each web host."""
+    with means(c.asked, "logs", logged=False, live=False) as world:
+        return managing.logs(c.asked, world, lines, follow=follow, access=access)
 
 
 @fleet_task(name="push", help={"file": "A file that only you can read; - for standard input."})
