@@ -149,6 +149,9 @@ class Services:
     command: tuple[str, ...] = key(
         "A command that restarts what has no unit, as the deploy user, in the live release.", ()
     )
+    required: bool = key(
+        "Take a release back if its services do not come up; else that is a warning.", True
+    )
 
 
 @dataclass(frozen=True)

@@ -22,3 +22,11 @@ restart_by() {
   (cd "$root/releases/$id" && RELEASE=$id "$@") </dev/null 8<&- || code=$?
   [ "$code" = 0 ] || say_and_fail 65 "the command that restarts services ended with $code"
 }
+
+# or_warn ROOT WORD...          A failure of the word becomes a warning. What it says goes into a file:
+# a service that keeps its output open would keep a pipe open, too.
+or_warn() {
+  local said=$1/.deploy/services.said
+  shift
+  "$@" >"$said" 2>&1 || echo "warning: $(tail -n 5 "$said" | tr '\n' ' ')"
+}

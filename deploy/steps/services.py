@@ -15,10 +15,13 @@ def restarted(host: Host, release: str) -> Iterator[Action]:
     services, root = host.project.services, host.project.root
     if "worker" not in host.roles:
         return
+    tolerant = () if services.required else ("or_warn", root)
     if services.units:
-        yield word("restart_units", host.project.name, *services.units, quiet_limit=QUIET)
+        words = ("restart_units", host.project.name, *services.units)
+        yield word(*tolerant, *words, quiet_limit=QUIET)
     if services.command:
-        yield word("restart_by", root, release, *services.command, quiet_limit=QUIET)
+        words = ("restart_by", root, release, *services.command)
+        yield word(*tolerant, *words, quiet_limit=QUIET)
 
 
 @step("services.restart", roles=("worker",), phase=Phase.COMMIT)

@@ -103,6 +103,12 @@ def test_a_command_restarts_what_has_no_unit_and_knows_the_release(
     assert hosts.on("db1", "cat /tmp/restarted").strip() == expected
     assert set(hosts.served().values()) == {release}
 
+    hosts.on("db1", "touch /tmp/worker-falls")
+    told = worker.fab("--set", "services.required=false", "deploy")
+    hosts.on("db1", "rm /tmp/worker-falls")
+    assert "warning: the command that restarts services ended with 1" in told.out
+    assert set(hosts.served().values()) == {hosts.released("web1")} != {release}
+
 
 def _has_booted(container: str) -> bool:
     said = try_docker("exec", container, "systemctl", "is-system-running")[1]

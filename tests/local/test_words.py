@@ -262,3 +262,18 @@ def test_a_secret_environment_that_is_there_is_never_replaced(link: LocalLink, r
     env = root / "shared/env"
     assert env.read_text() == "SECRET_KEY=one\n"
     assert env.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_service_that_is_not_required_costs_a_warning_that_says_what_it_said(
+    link: LocalLink, root: Path
+) -> None:
+    fails = ("sh", "-c", "echo no broker; exit 3")
+    name = "000001-aaaaaaa"
+    release(root, name)
+    (root / ".deploy").mkdir(exist_ok=True)
+    strict = do(link, "restart_by", str(root), name, *fails)
+    assert strict.exit_code == 65
+    tolerant = do(link, "or_warn", str(root), "restart_by", str(root), name, *fails)
+    assert tolerant.ok
+    assert tolerant.output.startswith("warning: no broker the command that restarts services")
+    assert do(link, "or_warn", str(root), "true").output == ""
