@@ -182,22 +182,6 @@ def test_a_deploy_that_fails_after_its_backup_names_it_and_it_undoes_half_a_migr
     assert not site.project.fab(*words).of("backup")
 
 
-def test_only_whole_backups_are_listed_or_restored_and_only_the_newest_stay(site: Site) -> None:
-    if site.engine != "sqlite":
-        return  # what is kept and listed is the same for all of them
-    names = [site.save("--set", "db.keep_backups=2") for _ in range(3)]
-    assert site.backups() == names[:0:-1]
-    assert site.hosts.on("solo", f"ls {BACKUPS}").split() == names[1:]
-    refused = site.project.fab("--yes", "db.restore", names[0], code=2)
-    assert f"has no backup {names[0]}" in refused.err
-
-    before = site.database.rows()
-    site.hosts.on("solo", f"cd {BACKUPS}/{names[1]} && printf x >>$(ls | grep -v json)")
-    refused = site.project.fab("--yes", "db.restore", names[1], code=3)
-    assert "is damaged" in refused.err
-    assert site.database.rows() == before
-
-
 def test_ctrl_c_and_a_full_disk_leave_no_backup_and_the_site_as_it_was(site: Site) -> None:
     if site.engine != "postgresql":
         return  # what ends and what counts the bytes is the same for all of them
