@@ -12,12 +12,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from applied import note, reconcile
+from applied import note, reconcile, standing
 from backups import data, named
 from database import connect, where
 from engines import engine_of
 from envfile import NotReady
-from schema import executor_of, name_of, pending
+from schema import executor_of, name_of, pending, records
 from started import say, started
 from turn import take_turn
 
@@ -74,12 +74,16 @@ def _stands(engine: Any, options: argparse.Namespace, database: Any) -> str:
 
 
 def _look(options: argparse.Namespace, database: Any) -> None:
-    """Write down what the database has now, and say what the live release lacks in it."""
+    """Write down what the database has now, and say where the live release differs."""
     database.close()
     executor = executor_of(database)
     applied = {f"{app}.{name}" for app, name in executor.recorder.applied_migrations()}
     note(options.root, options.run, options.release, "restore", [options.name])
     reconcile(options.root, options.run, options.release, applied)
+    known = records(options.root).get(options.release)
+    unknown = [name for name in standing(options.root) if known is not None and name not in known]
+    if unknown:
+        say(f"tell: it has migrations that {options.release} does not know: {', '.join(unknown)}")
     lacking = [name_of(migration) for migration in pending(executor)]
     if lacking:
         say(
