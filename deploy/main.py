@@ -33,7 +33,7 @@ from deploy.release import Layout, WayBack
 from deploy.report import Event, Note, Said
 from deploy.report.words import closing_words, opening_words
 from deploy.runner import StepsFailed, run_plan
-from deploy.schema import KEEP, KEEPS, Schema, question, understood, way_back
+from deploy.schema import KEEP, Schema, keeping, question, understood, way_back
 from deploy.signals import as_interrupts, too_late
 from deploy.source import resolve
 from deploy.stage import Stage
@@ -117,9 +117,9 @@ def _asked_schema(fleet: Fleet, host: Host, code: str, target: str) -> Schema:
         why = result.output.strip()[-1000:]
         raise Refused(
             f"nothing changed: {host.name} cannot tell which migrations {target} lacks:\n{why}",
-            hint=KEEPS,
+            hint=keeping(target),
         )
-    return understood(result.output)
+    return understood(result.output, target)
 
 
 def on_live(asked: Asked, means: Means, flow: Flow) -> Outcome:
@@ -218,14 +218,14 @@ def _run_once(
         must_be_fit(flow, fleet.hosts, found)
         plan, goal = _planned(means, stage, flow, run, fleet, found, choose, ask)
         if asked.dry:
-            for line in (*opening_words(stage, goal, fleet.hosts, found), *plan.lines()):
+            for line in (*opening_words(stage, plan, goal, fleet.hosts, found), *plan.lines()):
                 means.emit(Note(line))
             return Outcome(goal.id)
-        must_consent(stage, asked, tuple(opening_words(stage, goal, fleet.hosts, found)))
+        must_consent(stage, asked, tuple(opening_words(stage, plan, goal, fleet.hosts, found)))
         with fleet.locked(run):
             found = fleet.look()
             plan, goal = _planned(means, stage, flow, run, fleet, found, choose, ask)
-            for line in opening_words(stage, goal, fleet.hosts, found):
+            for line in opening_words(stage, plan, goal, fleet.hosts, found):
                 means.emit(Note(line))
             return _carried_out(plan, goal, fleet, means, found, stage.parallel)
 

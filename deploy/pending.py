@@ -17,6 +17,8 @@ from deploy.source import Commit, changes, resolve
 
 QUIET = 120.0
 """Seconds that Django may take to say what the database lacks."""
+PLAN = "fab db.plan says what a deploy of this revision would do to the database, with the SQL"
+MIGRATE = "; fab db.migrate runs what is live, not applied"
 Rows = list[dict[str, object]]
 
 
@@ -51,7 +53,11 @@ def pending(asked: Asked, means: Means, revision: str = "") -> Outcome:
         for one in said.missing:
             means.emit(Note(f"live, but not in this revision: {one.revision} {one.subject}"))
         _show(means, "commit", ("revision", "author", "subject"), commits)
-        _show(means, "migration", ("migration", "state", "risk"), migrations)
+        late = any("risk" in one for one in migrations)
+        risk = ("risk",) if late else ()
+        _show(means, "migration", ("migration", "state", *risk), migrations)
+        if migrations:
+            means.emit(Note(PLAN + (MIGRATE if late else "")))
     return Outcome(live)
 
 

@@ -1,7 +1,7 @@
 """What a rollback means for the schema: what the old release does not know, and then?"""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,11 +63,12 @@ def question(layout: Layout, code: str, target: str) -> Command:
     return Command(argv, cwd=release, quiet_limit=QUIET, changes=False)
 
 
-def understood(output: str) -> Schema:
-    """The answer in what the program printed. Raises Refused if there is none."""
+def understood(output: str, target: str) -> Schema:
+    """The answer about `target` in what the program printed. Raises Refused if there is none."""
     said = [line for line in output.splitlines() if line.startswith(ANSWER)]
     if not said:
-        raise Refused(f"no answer about the schema: {output.strip()[-300:]}", KEEPS)
+        what = f"nothing changed: no answer about the schema: {output.strip()[-300:]}"
+        raise Refused(what, keeping(target))
     facts: dict[str, Any] = json.loads(said[-1].removeprefix(ANSWER))
     unknown = tuple(
         Unknown(
@@ -88,40 +89,54 @@ def way_back(schema: Schema, target: str, wish: str, policy: str) -> WayBack | N
     `wish` is KEEP, BACK or empty. Raises Refused, before anything is changed, if the operator has
     to choose, or if what was chosen is not possible.
     """
-    if schema.lacking and wish != KEEP:
+    if wish == KEEP:
+        return None
+    if schema.lacking:
         raise Refused(
             f"nothing changed: the database lacks migrations that {target} needs:"
             f" {', '.join(schema.lacking)}",
             hint=f"fab db.migrate --release {target}, then the rollback again",
         )
-    if not schema.unknown or wish == KEEP:
+    if not schema.unknown:
         return None
+    obstacles = "; ".join(_obstacles(schema, target))
+    if wish == BACK and obstacles:
+        raise Refused(f"nothing changed: {obstacles}", hint=keeping(target))
     if wish == BACK:
-        _must_be_reversible(schema, target)
         return WayBack(schema.code, schema.order)
     if policy == KEEP_ADDITIVE and all(one.risk == ("additive",) for one in schema.unknown):
         return None
+    back = f"fab rollback --to {target} --migrate-back takes them back first"
     raise Refused(
         f"nothing changed: the database has migrations that {target} does not know:\n"
         + "\n".join(f"  {one}" for one in schema.unknown),
-        hint="--keep-schema leaves them, if the old code can live with them;"
-        " --migrate-back takes them back first",
+        hint=f"{keeping(target)}, if the old code can live with them; "
+        + (f"they stay in any case: {obstacles}" if obstacles else back),
     )
 
 
-KEEPS = "--keep-schema goes back without asking the database"
+def keeping(target: str) -> str:
+    """What to type to go back without any question about the database."""
+    return f"fab rollback --to {target} --keep-schema leaves the database as it is"
 
 
-def _must_be_reversible(schema: Schema, target: str) -> None:
-    stuck = [one.name for one in schema.unknown if one.risk and not one.reversible]
-    _none(stuck, "cannot be taken back: irreversible")
-    _none(schema.squashed, f"stand for migrations that {target} knows under their old names")
-    _none(schema.blocked, f"would have to be taken back too, and {target} needs them")
+def _obstacles(schema: Schema, target: str) -> Iterator[str]:
+    """Why the migrations cannot be taken back; nothing if they can."""
     here = set(schema.order)
-    elsewhere = [one.name for one in schema.unknown if one.name not in here]
-    _none(elsewhere, "are in no release that the host still has")
-
-
-def _none(names: Sequence[str], why: str) -> None:
-    if names:
-        raise Refused(f"nothing changed: {', '.join(names)} {why}", hint=KEEPS)
+    for names, why in (
+        (
+            [one.name for one in schema.unknown if one.risk and not one.reversible],
+            "cannot be taken back: irreversible",
+        ),
+        (
+            schema.squashed,
+            f"cannot be taken back: {target} knows what it stands for by other names",
+        ),
+        (schema.blocked, f"cannot be taken back with the others: {target} needs it"),
+        (
+            [one.name for one in schema.unknown if one.name not in here],
+            "cannot be taken back: its code is in no release that the host still has",
+        ),
+    ):
+        if names:
+            yield f"{', '.join(names)} {why}"

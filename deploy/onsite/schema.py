@@ -67,7 +67,8 @@ def sql_of(executor: Any, migration: Any) -> list[str]:
             migration.apply(state, editor, collect_sql=True)
     except Exception as error:
         return [f"-- cannot be told before it runs: {first_line(error)}"]
-    return [line for text in editor.collected_sql for line in str(text).splitlines()]
+    lines = [line for text in editor.collected_sql for line in str(text).splitlines()]
+    return [line for line in lines if line.strip() not in ("", "--")]
 
 
 def rows(database: Any, table: str) -> int | None:

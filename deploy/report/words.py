@@ -15,13 +15,17 @@ def closing_words(
     plan: Plan, goal: Goal, hosts: Sequence[Host], found: Mapping[str, Findings], seconds: float
 ) -> Iterator[Event]:
     """A table of the hosts that were switched, and one sentence. Nothing if none was."""
-    if not any(part.step.phase is Phase.COMMIT and part.step.undo for part in plan.parts):
+    if not _switches(plan):
         what = "nothing had to change" if plan.run.verb in plan.idle else "done"
         yield Note(f"{plan.run.verb}: {what}, in {seconds:.1f} s")
         return
     rows = tuple(_rows(goal, hosts, found))
     yield Table("", ("host", "before", "live now", "address"), rows)
     yield Note(f"{plan.run.verb}: {goal.id} is live on {len(rows)} hosts, after {seconds:.1f} s")
+
+
+def _switches(plan: Plan) -> bool:
+    return any(part.step.phase is Phase.COMMIT and part.step.undo for part in plan.parts)
 
 
 def _rows(
@@ -36,13 +40,14 @@ def _rows(
 
 
 def opening_words(
-    stage: Stage, goal: Goal, hosts: Sequence[Host], found: Mapping[str, Findings]
+    stage: Stage, plan: Plan, goal: Goal, hosts: Sequence[Host], found: Mapping[str, Findings]
 ) -> Iterator[str]:
-    """What is released where, and in the place of what."""
+    """What is released where, and in the place of what; or what is live meanwhile, and stays."""
     if goal.source is not None:
         subject = f" {goal.source.subject}" if goal.source.subject else ""
         yield f"{stage.project.name} on {stage.name}: {goal.source.revision[:7]}{subject}"
     for kind, release in (("web", goal.web), ("static", goal.static)):
         if release is not None and release.id:
-            live = {found[host.name].tree(kind).current for host in hosts} - {None}
-            yield f"{kind}: {', '.join(sorted(map(str, live))) or 'nothing'} -> {release.id}"
+            current = {found[host.name].tree(kind).current for host in hosts} - {None}
+            live = ", ".join(sorted(map(str, current))) or "nothing"
+            yield f"{kind}: {live} -> {release.id}" if _switches(plan) else f"{kind}: {live} stays"

@@ -30,8 +30,18 @@ def test_what_is_unknown_is_refused_with_names_consequences_and_both_ways_out() 
         "  shop.0002_add (additive, reversible; going back drops column shop.x (3 rows))\n"
         "  shop.0003_fill (rewriting, reversible)"
     )
-    assert "--keep-schema" in refused.value.hint
-    assert "--migrate-back" in refused.value.hint
+    assert refused.value.hint == (
+        f"fab rollback --to {OLD} --keep-schema leaves the database as it is,"
+        " if the old code can live with them;"
+        f" fab rollback --to {OLD} --migrate-back takes them back first"
+    )
+
+
+def test_a_way_that_is_closed_is_not_offered() -> None:
+    with pytest.raises(Refused, match="does not know") as refused:
+        way_back(differing(ADDS, NO_WAY), OLD, "", "refuse")
+    assert "--migrate-back" not in refused.value.hint
+    assert "they stay in any case: shop.0003_code cannot be taken back" in refused.value.hint
 
 
 def test_it_stays_if_the_operator_says_so() -> None:
@@ -50,16 +60,17 @@ def test_what_only_adds_may_stay_unasked_where_the_project_says_so() -> None:
 
 
 def test_an_irreversible_migration_is_refused_by_name() -> None:
-    with pytest.raises(Refused, match="0003_code cannot be taken back: irreversible"):
+    with pytest.raises(Refused, match="0003_code cannot be taken back: irreversible") as refused:
         way_back(differing(ADDS, NO_WAY), OLD, BACK, "refuse")
+    assert refused.value.hint.startswith(f"fab rollback --to {OLD} --keep-schema ")
 
 
 @pytest.mark.parametrize(
     ("schema", "says"),
     [
-        (Schema((ADDS,), order=(), code=""), "shop.0002_add are in no release"),
-        (Schema((ADDS,), order=(ADDS.name, "shop.0001"), blocked=("shop.0001",)), "needs them"),
-        (Schema((ADDS,), order=(ADDS.name,), squashed=(ADDS.name,)), "under their old names"),
+        (Schema((ADDS,), order=(), code=""), "its code is in no release"),
+        (Schema((ADDS,), order=(ADDS.name, "shop.0001"), blocked=("shop.0001",)), "needs it"),
+        (Schema((ADDS,), order=(ADDS.name,), squashed=(ADDS.name,)), "by other names"),
     ],
 )
 def test_a_way_back_that_would_do_harm_is_refused(schema: Schema, says: str) -> None:
@@ -90,11 +101,11 @@ def test_the_answer_is_found_among_what_the_site_prints() -> None:
         "squashed": [],
         "code": NEW,
     }
-    schema = understood("a warning of the site\nschema: " + json.dumps(answer) + "\n")
+    schema = understood("a warning of the site\nschema: " + json.dumps(answer) + "\n", OLD)
     one = Unknown("shop.0002_add", ("additive",))
     assert schema == Schema((one,), order=("shop.0002_add",), code=NEW)
 
 
 def test_no_answer_is_no_permission() -> None:
     with pytest.raises(Refused, match="no answer"):
-        understood("something else\n")
+        understood("something else\n", OLD)
