@@ -16,11 +16,10 @@ from deploy.host import Host
 from deploy.runner import Failure, StepsFailed
 from deploy.steps import Phase
 from deploy.steps.checks import gate
-from deploy.steps.db import look_ahead, migrate
+from deploy.steps.db import migrate
 
 RESTORE = "db.restore"
 HINTS = {
-    look_ahead.name: "fab db.plan shows every migration that is pending, and its SQL",
     gate.name: "mend it; where it is meant to be so, say why: checks.waive (docs/checklist.md)",
 }
 """What to type next where a step of the prepare phase failed."""

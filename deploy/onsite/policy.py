@@ -26,8 +26,9 @@ def parts(
         raise NotReady(
             f"{_listed(held)} destructive: the release that is live now may not work without what"
             " is taken away, and going back does not bring it back.\n"
-            "--allow-destructive runs it before the switch;"
-            ' db.destructive = "after-switch" once the new release is live'
+            "fab deploy --allow-destructive runs it before the switch;"
+            ' db.destructive = "after-switch" once the new release is live;'
+            " fab db.plan shows what it does, and its SQL"
         )
     waits = {one.name for one in held}
     for migration in migrations:

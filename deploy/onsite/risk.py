@@ -135,7 +135,9 @@ def backwards(operation: Any, app: str, after: Any) -> tuple[str, str]:
     Both are empty for what no data depends on. `after` is what stands now.
     """
     kind = next((one.__name__ for one in type(operation).__mro__ if one.__name__ in UNDONE), "")
-    if not kind or (kind == "AddField" and not _in_database(after, app, operation.model_name)):
+    if not kind or not operation.reversible or _does_nothing_backwards(operation):
+        return "", ""
+    if kind == "AddField" and not _in_database(after, app, operation.model_name):
         return "", ""
     if kind == "CreateModel":
         table = table_of(after, app, operation.name)
@@ -146,6 +148,14 @@ def backwards(operation: Any, app: str, after: Any) -> tuple[str, str]:
     if kind in ("RunPython", "RunSQL"):
         return "going back runs code of its own", ""
     return "going back brings what it took away, but empty", ""
+
+
+def _does_nothing_backwards(operation: Any) -> bool:
+    noop = getattr(operation, "noop", None)
+    return noop is not None and noop in (
+        getattr(operation, "reverse_code", None),
+        getattr(operation, "reverse_sql", None),
+    )
 
 
 UNDONE = ("CreateModel", "AddField", "RunPython", "RunSQL", "DeleteModel", "RemoveField")

@@ -9,7 +9,7 @@ from django.db import migrations, models
 from django.db.migrations.state import ModelState, ProjectState
 from django.db.models.functions import Now
 
-from deploy.onsite.risk import Risk, judge
+from deploy.onsite.risk import Risk, backwards, judge
 
 if not settings.configured:
     settings.configure(INSTALLED_APPS=[])
@@ -231,3 +231,31 @@ def test_a_migration_that_speaks_for_itself_is_believed() -> None:
     stated = risk(migrations.RunPython(code, code), destructive=True)
     assert stated.destructive
     assert stated.only_takes_away
+
+
+PAGES = "shop_page"
+
+
+@pytest.mark.parametrize(
+    ("operation", "says", "table"),
+    [
+        (migrations.AddField("page", "text", CHAR), f"going back drops column {PAGES}.text", PAGES),
+        (migrations.CreateModel("Page", []), f"going back drops table {PAGES}", PAGES),
+        (
+            migrations.RemoveField("page", "gone"),
+            "going back brings what it took away, but empty",
+            "",
+        ),
+        (migrations.RunPython(code, code), "going back runs code of its own", ""),
+        (migrations.RunPython(code, migrations.RunPython.noop), "", ""),
+        (migrations.RunPython(code), "", ""),
+        (noop_sql("SELECT 1"), "", ""),
+        (migrations.RunSQL("SELECT 1"), "", ""),
+        (migrations.AddField("view", "text", CHAR), "", ""),
+        (migrations.AlterModelOptions("page", {}), "", ""),
+    ],
+)
+def test_the_way_back_of_an_operation_is_told_if_there_is_one_and_it_does_something(
+    operation: Any, says: str, table: str
+) -> None:
+    assert backwards(operation, "shop", state()) == (says, table)
