@@ -6,7 +6,12 @@ from typing import Any
 
 from envfile import NotReady
 
-FULL = ("too many clients", "remaining connection slots", "too many connections")
+FULL = (
+    "too many clients",
+    "remaining connection slots",
+    "too many connections",
+    "max_user_connections",
+)
 BUSY = ("lock timeout", "lock wait timeout", "database is locked", "database table is locked")
 
 

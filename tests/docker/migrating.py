@@ -1,6 +1,9 @@
 """Revisions with migrations, and what the database has of them."""
 
 import shlex
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tests.docker.checkout import Checkout
@@ -83,3 +86,36 @@ class Database:
         where = f"app = 'guestbook' AND name > '{LAST}'"
         self.sql(f"DELETE FROM django_migrations WHERE {where}")  # noqa: S608
         self.hosts.on(self.host, f"rm -f {self.root}/.deploy/migrations")
+
+    def second_migration(self) -> str:
+        """What somebody who migrates by hand, and waits for a second, is told."""
+        release = f"{self.root}/$(readlink {self.root}/current)"
+        program = f"{release}/venv/bin/python {self.root}/entry/migrate.py --wait 1"
+        line = f"cd {release} && {program} {self.root} $(basename {release})"
+        done, said = self.hosts.tried(self.host, line)
+        assert not done
+        return said
+
+
+@contextmanager
+def asking(database: Database, *statements: str) -> Iterator[None]:
+    """While the block lasts, a session of the database has carried out the statements.
+
+    The last has to say `held`, at once.
+    """
+    words = ["docker", "exec", "-i", database.hosts.fleet.container(database.host)]
+    words += database.client.split()[:-1]  # its last word says that a statement follows
+    with subprocess.Popen(
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as session:
+        assert session.stdin
+        assert session.stdout
+        session.stdin.write("".join(f"{statement};\n" for statement in statements))
+        session.stdin.flush()
+        while "held" not in session.stdout.readline():
+            assert session.poll() is None
+        try:
+            yield
+        finally:
+            session.stdin.close()
+            session.wait(30)

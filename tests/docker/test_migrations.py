@@ -12,10 +12,13 @@ import pytest
 from tests.docker.checkout import Checkout
 from tests.docker.failing import Unharmed, fails
 from tests.docker.hosts import ROOT, Hosts, wait_for
-from tests.docker.migrating import COLOUR, MOOD, NO_COLOUR, NO_WAY_BACK, Database, add
+from tests.docker.migrating import COLOUR, MOOD, NO_COLOUR, NO_WAY_BACK, Database, add, asking
 from tests.docker.visitor import sign
 
 pytestmark = pytest.mark.docker
+
+TURN = 0x6465706C6F79
+"""The advisory lock of whoever migrates, on PostgreSQL."""
 
 
 @pytest.fixture
@@ -195,10 +198,16 @@ def test_what_is_irreversible_or_fails_late_is_told_by_name_and_by_what_is_live(
     assert "fab db.migrate" in told.result["hint"]
 
 
-def test_a_migration_that_is_no_transaction_tells_what_of_it_stands(
+def test_a_migration_that_fails_tells_what_of_it_stands(
     checkout: Checkout, database: Database, unharmed: Unharmed
 ) -> None:
     operations = f'{COLOUR}, migrations.RunSQL("SELECT 1/0", ""), {MOOD}'
+    add(checkout, "0003_half", operations)
+    checkout.commit("None of it")
+    told = fails(checkout, 6, "db.migrate db1", "guestbook.0003_half failed", "division by zero")
+    assert "operations stand" not in told.result["error"]
+    assert not database.has("colour")
+    unharmed.check()
     add(checkout, "0003_half", operations, more="atomic = False")
     checkout.commit("Half of it")
     fails(
@@ -212,8 +221,8 @@ def test_a_migration_that_is_no_transaction_tells_what_of_it_stands(
     unharmed.check()
 
 
-def test_a_database_that_takes_no_more_connections_is_told_as_such(
-    checkout: Checkout, database: Database, unharmed: Unharmed
+def test_a_database_that_is_down_or_full_or_migrated_by_somebody_else_is_told_as_such(
+    hosts: Hosts, checkout: Checkout, database: Database, unharmed: Unharmed
 ) -> None:
     add(checkout, "0003_colour", COLOUR)
     checkout.commit("A colour")
@@ -224,4 +233,14 @@ def test_a_database_that_takes_no_more_connections_is_told_as_such(
         database.sql("ALTER ROLE guestbook CONNECTION LIMIT -1")
     assert "cannot reach postgresql database guestbook" in told.err
     assert "no connection is left" in told.err
+    with asking(database, f"SELECT pg_advisory_lock({TURN}), 'held'"):
+        assert "another migration of postgresql database" in database.second_migration()
+
+    hosts.on("db1", "service postgresql stop")
+    try:
+        told = fails(checkout, 3, "db.plan db1", "cannot reach postgresql database guestbook at")
+    finally:
+        hosts.on("db1", "service postgresql start")
+    assert "live as before" in told.result["error"]
+    assert not database.has("colour")
     unharmed.check()

@@ -4,6 +4,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 
 import pytest
 
@@ -15,9 +16,11 @@ from tests.docker.migrating import (
     FAILS,
     MOOD,
     NO_COLOUR,
+    NO_WAY_BACK,
     PYMYSQL,
     Database,
     add,
+    asking,
 )
 from tests.docker.test_one_host import ROOT, diary, solo  # noqa: F401 - fixtures, by their names
 from tests.docker.visitor import sign
@@ -30,6 +33,9 @@ HOLD_SQLITE = (
     "import sqlite3, sys, time; d = sqlite3.connect(sys.argv[1], isolation_level=None);"
     " d.execute('BEGIN EXCLUSIVE'); print('held', flush=True); time.sleep(120)"
 )
+FAILS_BACK = 'migrations.RunSQL("", "SELECT no FROM nowhere")'
+TURN = f"deploy-{sha256(b'diary').hexdigest()[:16]}"
+"""The advisory lock of whoever migrates that database on MariaDB."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ def engine(request: pytest.FixtureRequest, solo: Hosts, diary: Checkout) -> Engi
         diary.edit("requirements.txt", "sqlparse", "PyMySQL==1.2.4\nsqlparse")
         diary.write("config/__init__.py", PYMYSQL)
         diary.commit("MariaDB")
-        client = "mariadb --batch --skip-column-names diary -e"
+        client = "mariadb --unbuffered --batch --skip-column-names diary -e"
         lock = "LOCK TABLES guestbook_entry READ; SELECT 'held'; SELECT SLEEP(120)"
         hold = ("mariadb", "--unbuffered", "diary", "-e", lock)
     diary.fab("deploy")
@@ -155,4 +161,80 @@ def test_a_database_that_is_held_stops_the_run_and_not_the_site(
     says = "database is locked" if kept.name == "sqlite" else "a table was in use"
     assert says in told.result["error"]
     assert solo.get("solo").release == before
+    assert not kept.database.has("colour")
+
+
+def test_what_has_no_way_back_is_told_before_and_kept_after(
+    solo: Hosts,  # noqa: F811
+    diary: Checkout,  # noqa: F811
+    kept: Engine,
+) -> None:
+    older = solo.get("solo").release
+    assert "no migration is pending" in diary.fab("db.plan").out
+    add(diary, "0003_colour", COLOUR)
+    add(diary, "0004_code", NO_WAY_BACK, "0003_colour")
+    diary.commit("A colour, and code that has no way back")
+    plain, risky = diary.fab("db.plan", "--json").of("migration")
+    assert (plain["risk"], plain["rows"]) == (["additive"], {"guestbook_entry": 2})
+    assert any("ADD COLUMN" in statement for statement in plain["sql"])
+    assert {"rewriting", "irreversible"} <= set(risky["risk"])
+    assert not kept.database.has("colour")
+
+    newer = diary.fab("deploy", "--json").result["release"]
+    refused = diary.fab("rollback", "--migrate-back", code=2)
+    assert "guestbook.0004_code cannot be taken back: irreversible" in refused.err
+    assert (solo.get("solo").release, kept.database.has("colour")) == (newer, True)
+    diary.fab("rollback", "--keep-schema")
+    assert (solo.get("solo").release, kept.database.has("colour")) == (older, True)
+
+
+def test_a_way_back_that_fails_half_way_tells_what_of_the_schema_stands(
+    solo: Hosts,  # noqa: F811
+    diary: Checkout,  # noqa: F811
+    kept: Engine,
+) -> None:
+    add(diary, "0003_colour", f"{FAILS_BACK}, {COLOUR}")
+    add(diary, "0004_mood", MOOD, "0003_colour")
+    diary.commit("What cannot be taken back, though it says so")
+    newer = diary.fab("deploy", "--json").result["release"]
+    told = diary.fab("rollback", "--migrate-back", "--json", code=5).result["error"]
+    assert "guestbook.0003_colour could not be taken back" in told
+    assert "taken back before it: guestbook.0004_mood" in told
+    half = kept.name == "mariadb"
+    assert ("1 of its 2 operations" in told) == half
+    assert ("taken back: Add field colour to entry" in told) == half
+    assert (kept.database.has("colour"), kept.database.has("mood")) == (not half, True)
+    assert solo.get("solo").release == newer
+
+
+@pytest.mark.parametrize("engine", ["mariadb"], indirect=True)
+def test_a_server_that_is_down_or_full_or_migrated_by_somebody_else_is_told_as_such(
+    solo: Hosts,  # noqa: F811
+    diary: Checkout,  # noqa: F811
+    kept: Engine,
+) -> None:
+    before = solo.get("solo").release
+    add(diary, "0003_colour", COLOUR)
+    diary.commit("A colour")
+    solo.on("solo", "service mariadb stop")
+    try:
+        down = diary.fab("deploy", code=3).err
+    finally:
+        mariadb.serve(solo.fleet.container("solo"), "diary", PASSWORD)
+    assert "cannot reach mysql database diary at 127.0.0.1:3306" in down
+    assert f"live as before: solo on {before}" in down
+
+    user = "'diary'@'127.0.0.1'"
+    kept.database.sql(f"ALTER USER {user} WITH MAX_USER_CONNECTIONS 1")
+    client = f"mariadb --host=127.0.0.1 --user=diary --password={PASSWORD} --unbuffered"
+    full = Database(solo, "solo", f"{client} -e", ROOT)
+    try:
+        with asking(full, "SELECT 'held'"):
+            told = diary.fab("db.plan", code=3).err
+    finally:
+        kept.database.sql(f"ALTER USER {user} WITH MAX_USER_CONNECTIONS 0")
+    assert "no connection is left" in told
+
+    with asking(kept.database, f"SELECT GET_LOCK('{TURN}', 0), 'held'"):
+        assert "another migration of mysql database diary" in kept.database.second_migration()
     assert not kept.database.has("colour")

@@ -350,3 +350,17 @@ def test_migrations_that_only_another_release_knows_are_no_obstacle(filled: Path
     said = plan(filled).stdout
     assert "tell: pages.0003_index: narrowing\n" in said
     assert "column pages_page.title takes shorter texts (1 row)" in said
+
+
+def test_a_squashed_history_is_nothing_new_to_a_database_that_has_all_of_it(filled: Path) -> None:
+    folder = filled / "releases" / RELEASE / "pages" / "migrations"
+    names = sorted(path.stem for path in folder.glob("0*.py"))
+    write(filled, "0001_squashed", (), "")
+    squashed = folder / "0001_squashed.py"
+    replaces = f"    replaces = {[('pages', name) for name in names]}\n"
+    squashed.write_text(squashed.read_text() + replaces)
+    assert plan(filled).stdout == "tell: no migration is pending\n"
+    assert migrate(filled).stdout == "applying: nothing\napplied 0\n"
+    for name in names:
+        (folder / f"{name}.py").unlink()
+    assert plan(filled).stdout == "tell: no migration is pending\n"
