@@ -19,7 +19,7 @@ from deploy.reach import Reach
 from deploy.recover import recover
 from deploy.report.ending import ending
 from deploy.report.plain import Plain
-from deploy.schema import KEEP
+from deploy.schema import wish
 from deploy.ssh.link import Link
 from deploy.ssh.times import Times
 from deploy.tasks.means import means
@@ -46,6 +46,7 @@ def _options(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--roles", default="", help="-R")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--keep-schema", action="store_true", help="of a rollback")
+    parser.add_argument("--migrate-back", action="store_true", help="of a rollback")
     parser.add_argument("--times", default="", help="BEAT,DEAD,GONE,GRACE in seconds")
     return parser.parse_args(words)
 
@@ -81,7 +82,7 @@ def act(options: argparse.Namespace, asked: Asked, world: Means) -> Outcome:
         case "deploy-static":
             return main.deploy(asked, world, word, DEPLOY_STATIC)
         case "rollback":
-            schema = KEEP if options.keep_schema else ""
+            schema = wish(keep_schema=options.keep_schema, migrate_back=options.migrate_back)
             return main.rollback(asked, world, word, schema=schema)
         case "recover":
             return recover(asked, world)

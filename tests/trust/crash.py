@@ -1,7 +1,7 @@
 """Crash points: the controller dies at every remote call, and one recover has to be enough."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tests.trust.calls import Call, Point
@@ -10,6 +10,8 @@ from tests.trust.hosts import ROOT
 from tests.trust.ledger import Ledger
 from tests.trust.looking import look, recovered, settled
 from tests.trust.promises import always, at_rest
+from tests.trust.revisions import changed
+from tests.trust.rows.migrate import PSQL, migration
 from tests.trust.world import KILLED, World, in_order
 
 EVERY = 12
@@ -17,6 +19,12 @@ EVERY = 12
 SAMPLE = 8
 """Cases of the phase that prepares, for each verb, in the quick form; four times as many later."""
 KEEP = ("--set", "keep=2")
+MIGRATE_BACK = "migrate-back"
+"""A rollback that takes a migration back first; what differs from any other is done on db1."""
+THERE_AND_BACK = (
+    'migrations.RunSQL("ALTER TABLE guestbook_entry ADD COLUMN extra text",'
+    ' "ALTER TABLE guestbook_entry DROP COLUMN extra")'
+)
 
 
 @dataclass(frozen=True)
@@ -37,9 +45,15 @@ def begin_deploy(world: World) -> None:
 
 
 def target(world: World) -> str:
-    """The newest release that was live once, is complete everywhere, and is not live now."""
+    """The newest release that was live once, is complete everywhere, and is not live now.
+
+    It has the migrations of the live one, so that nothing is asked about the schema.
+    """
     states = world.hosts.states()
     there = set.intersection(*(set(s.complete or s.files) for s in states.values()))
+    key = f'grep -o \'"migrations": "[^"]*"\' {states["web1"].current}/release.json'
+    same = f'cd {ROOT}/releases && grep -lF "$({key})" */release.json'
+    there &= {line.partition("/")[0] for line in world.hosts.on("db1", same).split()}
     was_live = {e.changes["web"].after for e in states["web1"].runs if e.ended == "commit"}
     return max((there & was_live) - {states["web1"].current})
 
@@ -48,11 +62,19 @@ def words(world: World, verb: str) -> tuple[str, ...]:
     """What is typed for the verb, once the hosts are made ready for it."""
     if verb == "rollback":
         return (verb, target(world))
+    if verb == MIGRATE_BACK:
+        world.must("deploy", more=KEEP)
+        older = world.page("web1").release
+        with changed(world, migration(THERE_AND_BACK)):
+            world.must("deploy", more=KEEP)
+        return ("rollback", older, "--migrate-back")
     begin_deploy(world)
     return (verb,)
 
 
-def points(calls: tuple[Call, ...], *, whole: bool, chance: random.Random) -> Iterator[Point]:
+def points(
+    calls: Sequence[Call], *, whole: bool, chance: random.Random, sample: int = SAMPLE
+) -> Iterator[Point]:
     """Where to die in a run that made these calls: everywhere, or a sample, mostly of the commit.
 
     The instant of `during` lies anywhere in the call, as long as it took in the run before.
@@ -70,7 +92,7 @@ def points(calls: tuple[Call, ...], *, whole: bool, chance: random.Random) -> It
                 mine_too.append(Point(host, call.number, "late"))
     if not whole:
         early, late = (
-            chance.sample(some, min(SAMPLE * n, len(some))) for some, n in ((early, 1), (late, 4))
+            chance.sample(some, min(sample * n, len(some))) for some, n in ((early, 1), (late, 4))
         )
     yield from (*early, *late)
 
@@ -83,6 +105,11 @@ def cases(world: World, ledger: Ledger, *, whole: bool, chance: random.Random) -
         ledger.figures[f"calls of a {verb}"] = len(ended.calls)
         for point in points(ended.calls, whole=whole, chance=chance):
             yield Case(verb, point, shortened(by_place[point.host, point.number]))
+    calls = world.must(*words(world, MIGRATE_BACK), more=KEEP).calls
+    by_place = {(call.host, call.number): call.what for call in calls}
+    mine = [call for call in calls if call.host == "db1"]
+    for point in points(mine, whole=whole, chance=chance, sample=SAMPLE // 4):
+        yield Case(MIGRATE_BACK, point, shortened(by_place[point.host, point.number]))
 
 
 def shortened(what: str) -> str:
@@ -103,8 +130,29 @@ def crash(world: World, crowd: Crowd, ledger: Ledger, case: Case) -> None:
     if case.point.mode == "late":
         faults += late(world, ledger, case)
     faults += mended(world, ledger)
+    if case.verb == MIGRATE_BACK:
+        faults += fits(world)
     faults += failures(crowd.news())
     ledger.case(str(case), faults)
+
+
+def fits(world: World) -> list[str]:
+    """Whether the database has the migration if, and only if, the live release knows it."""
+    record = f"{ROOT}/releases/{world.page('web1').release}/.migrations"
+    known = world.hosts.on("db1", f"grep -c 0003_more {record} || true").strip()
+    column = "SELECT count(*) FROM information_schema.columns WHERE column_name = 'extra'"
+    row = "SELECT count(*) FROM django_migrations WHERE name = '0003_more'"
+    there = world.hosts.on("db1", f'{PSQL} -At -c "{column}" -c "{row}"').split()
+    if there == [known, known]:
+        return []
+    return [f"the live release knows {known} migrations more, the database has {there}"]
+
+
+def forget(world: World) -> None:
+    """Leave no migration behind that the suites after this one do not know."""
+    drop = "ALTER TABLE guestbook_entry DROP COLUMN IF EXISTS extra"
+    row = "DELETE FROM django_migrations WHERE name = '0003_more'"
+    world.hosts.on("db1", f'{PSQL} -c "{drop}" -c "{row}"')
 
 
 def late(world: World, ledger: Ledger, case: Case) -> list[str]:
@@ -144,6 +192,7 @@ def suite(
         crash(world, crowd, ledger, case)
         if number % EVERY == 0 or number == len(todo):
             deploys_again(world, ledger, str(case))
+    forget(world)
 
 
 def deploys_again(world: World, ledger: Ledger, after: str) -> None:
