@@ -63,7 +63,7 @@ def _in_database(step: str, what: str, saved: str) -> MigrationFailed:
         return MigrationFailed(what + way_back(saved))
     return MigrationFailed(
         f"{what}; the database may be ahead of it{way_back(saved)}",
-        hint="mend the migration and deploy again; fab db.migrate runs it alone",
+        hint="mend what failed, then the same command again",
     )
 
 

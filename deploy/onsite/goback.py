@@ -195,14 +195,13 @@ def _go_back(options: argparse.Namespace) -> int:
         way = _way(executor, options)
         _must_be_possible(way)
         names = list(map(name_of, way.order))
-        say(f"taking back: {', '.join(names) or 'nothing'}")
         watch = Watch(way.order)
         try:
             executor.migrate(None, plan=[(migration, True) for migration in way.order])
         except Exception as error:
             raise NotReady(_account(options, database, way.order, watch, error)) from None
         note(options.root, options.apply, options.code, "unapply", names)
-    say(f"taken back {len(names)}")
+    say(f"tell: taken back: {', '.join(names) or 'nothing'}")
     return 0
 
 

@@ -1,9 +1,10 @@
 """Migrates the database of one release: migrate.py [options] ROOT RELEASE [LOCK_TIMEOUT]
 
-Says what it applies, applies it, and ends with `applied N`. LOCK_TIMEOUT is how many seconds a
-statement may wait for a table (PostgreSQL, MySQL and MariaDB). With --destructive after-switch,
-what waits for the switch is left out. Exit code 1: a migration failed, or the database does; the
-lines on standard error say what was applied and what was not. Exit code 2: not started.
+Says what it applies, applies it, and ends with `tell: applied: NAMES` or `applied 0`. LOCK_TIMEOUT
+is how many seconds a statement may wait for a table (PostgreSQL, MySQL and MariaDB). With
+--destructive after-switch, what waits for the switch is left out. Exit code 1: a migration failed,
+or the database does; the lines on standard error say what was applied and what was not. Exit code
+2: not started.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def _migrate(options: argparse.Namespace) -> int:
         except Exception as error:
             raise NotReady(_account(options, database, now, watch, error)) from None
         note(options.root, options.run, options.release, "apply", map(name_of, now))
-    say(f"applied {len(now)}")
+    say(f"tell: applied: {', '.join(map(name_of, now))}" if now else "applied 0")
     return 0
 
 

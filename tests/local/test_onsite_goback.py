@@ -80,7 +80,7 @@ def test_taking_back_leaves_the_older_schema_and_its_rows(two: Path) -> None:
     newer(two, ("0003_add", ADD), ("0004_more", ADD.replace("colour", "shape")))
     assert look(two)["order"] == ["pages.0004_more", "pages.0003_add"]
     done = run(two, "goback.py", "--apply", "run-1", str(two), NEWER, RELEASE)
-    assert done.stdout == "taking back: pages.0004_more, pages.0003_add\ntaken back 2\n"
+    assert done.stdout == "tell: taken back: pages.0004_more, pages.0003_add\n"
     assert columns(two) == {"id", "title", "text"}
     assert look(two)["unknown"] == []
 
@@ -91,7 +91,8 @@ def test_what_was_taken_back_is_applied_again_by_name(two: Path) -> None:
     write(two, "0005_never", ["0004_more"], DROP, release=NEWER)
     only = ("--only", "pages.0004_more", "--only", "pages.0003_add")
     assert migrate(two, *only, release=NEWER).stdout == (
-        "applying: pages.0003_add, pages.0004_more\napplied 2\n"
+        "applying: pages.0003_add, pages.0004_more\n"
+        "tell: applied: pages.0003_add, pages.0004_more\n"
     )
     assert "text" in columns(two)
 

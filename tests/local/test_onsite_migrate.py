@@ -94,7 +94,8 @@ def test_what_is_pending_is_told_then_applied_and_counted(root: Path) -> None:
     add(root, "0001_first", ())
     add(root, "0002_second", ["0001_first"])
     done = migrate(root)
-    assert done.stdout == "applying: pages.0001_first, pages.0002_second\napplied 2\n"
+    names = "pages.0001_first, pages.0002_second"
+    assert done.stdout == f"applying: {names}\ntell: applied: {names}\n"
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -262,10 +263,11 @@ def test_what_takes_away_waits_for_the_switch_and_what_adds_does_not(filled: Pat
     write(filled, "0004_drop", ["0003_add"], DROP)
     done = migrate(filled, "--destructive", "after-switch")
     assert done.stdout == (
-        "applying: pages.0003_add\nwaiting until after the switch: pages.0004_drop\napplied 1\n"
+        "applying: pages.0003_add\nwaiting until after the switch: pages.0004_drop\n"
+        "tell: applied: pages.0003_add\n"
     )
     assert columns(filled) >= {"colour", "text"}
-    assert migrate(filled).stdout == "applying: pages.0004_drop\napplied 1\n"
+    assert migrate(filled).stdout == "applying: pages.0004_drop\ntell: applied: pages.0004_drop\n"
     assert "text" not in columns(filled)
 
 
@@ -326,7 +328,7 @@ def test_a_database_that_somebody_else_writes_to_is_told_as_such(filled: Path) -
         other.execute("ROLLBACK")
     assert done.returncode == 1
     assert "database is locked" in done.stderr
-    assert migrate(filled).stdout == "applying: pages.0003_add\napplied 1\n"
+    assert migrate(filled).stdout == "applying: pages.0003_add\ntell: applied: pages.0003_add\n"
 
 
 def test_a_release_writes_down_which_migrations_it_knows_and_what_they_replace(root: Path) -> None:
