@@ -175,7 +175,8 @@ def test_what_has_no_way_back_is_told_before_and_kept_after(
     add(diary, "0004_code", NO_WAY_BACK, "0003_colour")
     diary.commit("A colour, and code that has no way back")
     plain, risky = diary.fab("db.plan", "--json").of("migration")
-    assert (plain["risk"], plain["rows"]) == (["additive"], {"guestbook_entry": 2})
+    # MariaDB takes no change of the schema back, whatever the migration asks for.
+    assert plain["risk"] == ["additive"] + ["non-atomic"] * (kept.name == "mariadb")
     assert any("ADD COLUMN" in statement for statement in plain["sql"])
     assert {"rewriting", "irreversible"} <= set(risky["risk"])
     assert not kept.database.has("colour")
