@@ -34,6 +34,10 @@ Found = Mapping[str, Findings]
 FINISH = Step("recover.finish", "finish what was decided", (), lambda _: (), Phase.COMMIT)
 SCHEMA = Step("recover.schema", "apply again what was taken back", (), lambda _: (), Phase.COMMIT)
 RESTORE = Step("recover.restore", "take back what was not decided", (), lambda _: (), Phase.COMMIT)
+EMPTY = (
+    "what a rollback has taken back of the schema comes back empty; fab db.list names the backup"
+    " that it made before"
+)
 
 
 def recover(asked: Asked, means: Means) -> Outcome:
@@ -96,6 +100,7 @@ def recovery(hosts: Sequence[Host], found: Found, emit: Emit) -> Iterator[Part]:
         decided = was_decided(run_id, hosts, found)
         schema = () if decided else tuple(_schema(run_id, hosts, found))
         if schema:
+            emit(Note(EMPTY))
             yield Part(SCHEMA, schema)
         what = "was decided: finished" if decided else "was not decided: taken back"
         emit(Note(f"{entry.run.verb} {run_id} by {entry.run.who} {what}"))

@@ -28,6 +28,12 @@ def test_what_a_rollback_may_have_taken_back_is_applied_again_before_hosts_are_a
     assert actions[1] == f"remember /srv/www/shop/.deploy/migrated {NEW}"
 
 
+def test_where_the_data_is_that_comes_back_empty_is_said() -> None:
+    said: list[object] = []
+    assert list(recovery((DB,), {"db1": FOUND}, said.append))
+    assert [one for one in said if "fab db.list" in str(one)]
+
+
 def test_a_database_that_is_known_to_fit_is_left_alone() -> None:
     assert [name for name, _ in parts(replace(FOUND, migrated=NEW))] == [RESTORE.name]
 
