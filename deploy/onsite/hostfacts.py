@@ -32,14 +32,17 @@ WANTED = re.compile(
 
 
 def disk(root: Path) -> dict[str, Any]:
-    """Room below the site's root: MiB, and percent of the space and of the inodes."""
-    room, inodes = shutil.disk_usage(root), os.statvfs(root)
+    """Room for releases and for uploads, whichever has less: MiB, percent of it and of inodes."""
+    places = [place for place in (root, root / "shared" / "media") if place.is_dir()]
+    return {"disk": min(map(_room, places), key=lambda room: room["free"])}
+
+
+def _room(place: Path) -> dict[str, int]:
+    room, inodes = shutil.disk_usage(place), os.statvfs(place)
     return {
-        "disk": {
-            "free": room.free // (1024 * 1024),
-            "percent": 100 * room.free // room.total,
-            "inodes": 100 * inodes.f_favail // inodes.f_files if inodes.f_files else 100,
-        }
+        "free": room.free // (1024 * 1024),
+        "percent": 100 * room.free // room.total,
+        "inodes": 100 * inodes.f_favail // inodes.f_files if inodes.f_files else 100,
     }
 
 

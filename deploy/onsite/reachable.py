@@ -43,7 +43,8 @@ def _database(database: Any, release: Path) -> dict[str, Any]:
     try:
         if database.vendor == "sqlite":
             said.update(_sqlite(str(settings["NAME"]), release))
-        connect(database.alias) if not said["fault"] else None
+        if not said["fault"] and said.get("there", True):  # to open it would make it
+            connect(database.alias)
         said["connections"] = _limit(database)
     except NotReady as error:
         said["fault"] = str(error).partition("\n")[0]
@@ -53,13 +54,13 @@ def _database(database: Any, release: Path) -> dict[str, Any]:
 
 
 def _sqlite(name: str, release: Path) -> dict[str, Any]:
-    """Where the file is; it is not opened if it is not there, for that would make it."""
+    """Where the file is. It need not be there before the first migration, but its folder does."""
     if ":memory:" in name or name.startswith("file:"):
         return {"in_release": False, "in_memory": ":memory:" in name}
     file = Path(name).resolve()
-    fault = "" if file.is_file() else f"there is no file {file}"
+    fault = "" if file.parent.is_dir() else f"there is no folder {file.parent}"
     inside = release.parent in file.parents
-    return {"in_release": inside, "in_memory": False, "fault": fault}
+    return {"in_release": inside, "in_memory": False, "fault": fault, "there": file.is_file()}
 
 
 def _limit(database: Any) -> int:

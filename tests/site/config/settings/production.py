@@ -24,6 +24,9 @@ DATABASES = {
     }
 }
 
+# Such as pymemcache://127.0.0.1:11211; without it each process keeps a cache of its own.
+CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://")}
+
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"},
