@@ -131,6 +131,7 @@ ON_THE_HOST: dict[str, tuple[str, str, str]] = {
         "web2 by -300 s",
     ),
 }
+ADDRESSES = ("127.0.0.1", "0.0.0.0")  # noqa: S104 - the second is the fault that is looked for
 OPEN_CACHE = "what answers at 127.0.0.1:11211 listens on all addresses"
 DOES_NOT_LOAD = '\nPORT = int("hunter2-is-no-number")\n'
 
@@ -224,7 +225,7 @@ def test_a_disk_for_uploads_that_is_full_is_found(bench: Bench) -> None:
 
 
 def test_a_cache_that_is_open_to_all_is_found(bench: Bench) -> None:
-    closed, opened = (MEMCACHED.format(address=one) for one in ("127.0.0.1", "0.0.0.0"))
+    closed, opened = (MEMCACHED.format(address=one) for one in ADDRESSES)
     with bench.broken("web2", opened, closed):
         found = failing(bench.check())
     assert set(found) == {"caches-private"}
