@@ -14,7 +14,7 @@ INSTALL = (
     "noninteractive apt-get install -qy --no-install-recommends memcached python3-aiosmtpd; }"
 )
 MEMCACHED = "pkill -x memcached; sleep 0.2; memcached -d -u nobody -l {address}"
-MAIL = "pgrep -f aiosmtpd >/dev/null || setsid python3 -m aiosmtpd -n -l 127.0.0.1:2525 -c {sink} &"
+MAIL = "setsid aiosmtpd -n -l 127.0.0.1:2525 -c {sink} >/dev/null 2>&1 &"
 SINK = "aiosmtpd.handlers.Sink"
 SETTINGS = f"{ROOT}/current/config/settings"
 
@@ -70,8 +70,8 @@ class Bench:
         assert done, said
 
     def _answers(self, name: str) -> bool:
-        ports = "for p in 11211 2525; do exec 3<>/dev/tcp/127.0.0.1/$p || exit 1; done"
-        return self.hosts.tried(name, f'bash -c "{ports}"')[0]
+        ports = 'for p in 11211 2525; do bash -c "</dev/tcp/127.0.0.1/$p" || exit 1; done'
+        return self.hosts.tried(name, ports)[0]
 
     @contextmanager
     def broken(self, name: str, breaks: str, mends: str) -> Iterator[None]:
