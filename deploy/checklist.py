@@ -18,6 +18,7 @@ from deploy.checks.judge import (
     seen,
     summed_up,
     understood,
+    untold,
 )
 from deploy.command import Result as Said
 from deploy.errors import PrepareFailed, Refused
@@ -58,6 +59,8 @@ def check(
     results = judge(everyone, stage.project)
     for event in _told(results, as_json=asked.json, everything=all_):
         means.emit(event)
+    for line in untold(everyone):
+        means.emit(Note(line))
     _must_pass(results, strict)
     return Outcome(release or None, {"warnings": counted(results, WARNING)})
 

@@ -141,6 +141,15 @@ def _across(check: Check, hosts: Sequence[Seen]) -> Iterator[Result]:
     yield Result(check, ERROR if fault else OK, names, fault)
 
 
+def untold(hosts: Sequence[Seen]) -> tuple[str, ...]:
+    """What could not be found out on a host, although its settings load; a line for each."""
+    return tuple(
+        f"{host.name} cannot tell about {question.replace('_', ' ')}: {error}"
+        for host in hosts
+        for question, error in host.facts.get("untold", {}).items()
+    )
+
+
 def counted(results: Sequence[Result], state: str) -> int:
     """How many checks ended like this."""
     return len({result.check.name for result in results if result.state == state})

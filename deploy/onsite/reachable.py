@@ -9,10 +9,9 @@ from typing import Any
 
 from database import connect, first_line
 from envfile import NotReady
+from patience import SECONDS, NoAnswer, patience
 from places import addresses, listens_everywhere
 
-PATIENCE = 5
-"""Seconds for one of them to answer."""
 KINDS = {
     "LocMemCache": "memory",
     "DummyCache": "dummy",
@@ -26,7 +25,7 @@ def databases(release: Path) -> dict[str, Any]:
     from django.db import connections
 
     # libpq's own default is to wait for as long as TCP does.
-    os.environ.setdefault("PGCONNECT_TIMEOUT", str(PATIENCE))
+    os.environ.setdefault("PGCONNECT_TIMEOUT", str(SECONDS))
     return {"databases": [_database(connections[alias], release) for alias in connections]}
 
 
@@ -44,9 +43,10 @@ def _database(database: Any, release: Path) -> dict[str, Any]:
         if database.vendor == "sqlite":
             said.update(_sqlite(str(settings["NAME"]), release))
         if not said["fault"] and said.get("there", True):  # to open it would make it
-            connect(database.alias)
-        said["connections"] = _limit(database)
-    except NotReady as error:
+            with patience(2 * SECONDS):  # libpq may try two addresses
+                connect(database.alias)
+                said["connections"] = _limit(database)
+    except (NotReady, NoAnswer) as error:
         said["fault"] = str(error).partition("\n")[0]
     finally:
         database.close()
@@ -94,10 +94,13 @@ def _cache(known: Any, alias: str, settings: dict[str, Any]) -> dict[str, Any]:
 def _asked(known: Any, alias: str) -> str:
     key, value = f"deploy-check-{secrets.token_hex(8)}", secrets.token_hex(8)
     try:
-        cache = known[alias]
-        cache.set(key, value, 10)
-        kept = cache.get(key) == value
-        cache.delete(key)
+        with patience():
+            cache = known[alias]
+            cache.set(key, value, 10)
+            kept = cache.get(key) == value
+            cache.delete(key)
+    except NoAnswer as late:
+        return str(late)
     except Exception as error:  # each client library has errors of its own
         return first_line(error)
     return "" if kept else "it takes a value and does not give it back"
@@ -114,9 +117,12 @@ def email(_release: Path) -> dict[str, Any]:
         return said
     said["email"]["host"] = f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT}"
     try:
-        server = get_connection(timeout=PATIENCE)
-        server.open()
-        server.close()
+        with patience():
+            server = get_connection(timeout=SECONDS)
+            server.open()
+            server.close()
+    except NoAnswer as late:
+        said["email"]["fault"] = str(late)
     except Exception as error:  # whatever smtplib, ssl or the resolver raise
         said["email"]["fault"] = first_line(error)
     return said

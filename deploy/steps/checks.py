@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from deploy.checks import ERROR, WARNING
-from deploy.checks.judge import counted, judge, question, seen, summed_up, understood
+from deploy.checks.judge import counted, judge, question, seen, summed_up, understood, untold
 from deploy.command import Action
 from deploy.host import CODE, Host
 from deploy.steps import Judged, Target, step
@@ -22,7 +22,7 @@ def verdict(answers: Sequence[tuple[Host, str]]) -> Judged:
     worth_a_line = counted(results, ERROR) or counted(results, WARNING)
     more = "; fab check tells more" if worth_a_line and not faults else ""
     notes = (f"checks: {summed_up(results)}{more}",) if worth_a_line else ()
-    return Judged(notes, tuple(faults))
+    return Judged((*notes, *untold(hosts)), tuple(faults))
 
 
 @step("site.check", roles=CODE, judge=verdict)

@@ -133,7 +133,7 @@ ON_THE_HOST: dict[str, tuple[str, str, str]] = {
     "clock": (
         f"for d in {SITE_PACKAGES}; do echo '{AGE}' >$d/late.pth; done",
         f"rm {SITE_PACKAGES}/late.pth",
-        "web2 by -300 s",
+        "web2 by -",
     ),
 }
 ADDRESSES = ("127.0.0.1", "0.0.0.0")  # noqa: S104 - the second is the fault that is looked for

@@ -1,5 +1,6 @@
 """Each line of the checklist, both ways: a sane site passes it, and what breaks it is named."""
 
+import json
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
@@ -344,8 +345,6 @@ def test_a_check_says_why_it_matters_and_what_to_write(check: Any) -> None:
 
 
 def answer(**facts: Any) -> str:
-    import json
-
     return f"noise\nchecklist: {json.dumps({**SANE, **facts})}\n"
 
 
@@ -380,6 +379,13 @@ def test_the_gate_stops_at_an_error_with_why_and_what_to_write() -> None:
     assert host == "web2"
     assert fault.startswith("debug-off: DEBUG is on\n")
     assert "write: DEBUG = False" in fault
+
+
+def test_what_a_host_cannot_tell_is_said_and_stops_nothing() -> None:
+    facts = json.dumps({**SANE, "untold": {"error_pages": "TypeError"}})
+    judged = verdict([(WEB, f"checklist: {facts}\n")])
+    assert judged.faults == ()
+    assert judged.notes == ("web1 cannot tell about error pages: TypeError",)
 
 
 def test_a_host_that_gives_no_answer_stops_the_gate_and_is_quoted() -> None:
