@@ -39,7 +39,7 @@ SECURE_CONTENT_TYPE_NOSNIFF = False
 TEMPLATES[0]["APP_DIRS"] = False
 TEMPLATES[0]["DIRS"] = []
 TEMPLATES[0]["OPTIONS"]["loaders"] = ["django.template.loaders.app_directories.Loader"]
-LOGGING = {"version": 1}
+LOGGING = {"version": 1, "disable_existing_loggers": False}
 ADMINS = []
 """
 BY_SETTINGS = {
