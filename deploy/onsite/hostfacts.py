@@ -151,13 +151,17 @@ def code(
     for path, entry in _files(release, root / "entry", release / "venv"):
         if may_write(entry):
             count += 1
-            writable.append(str(path.relative_to(root)))
+            writable.append(_shown(path, root.resolve()))
         if stat.S_ISREG(entry.st_mode) and entry.st_size < LARGE and release in path.parents:
             text = path.read_bytes() if keep else b""
             for name, value in keep:
                 if value in text:
                     held.setdefault(name, str(path.relative_to(release)))
     return {"writable": {"count": count, "some": sorted(writable)[:TOLD]}, "secrets_in_code": held}
+
+
+def _shown(path: Path, root: Path) -> str:
+    return str(path.relative_to(root)) if root in path.parents else str(path)
 
 
 def _rights(user: str, group: str) -> Any:
