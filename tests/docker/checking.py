@@ -13,7 +13,10 @@ INSTALL = (
     "command -v memcached aiosmtpd >/dev/null || { apt-get update -q && DEBIAN_FRONTEND="
     "noninteractive apt-get install -qy --no-install-recommends memcached python3-aiosmtpd; }"
 )
-MEMCACHED = "pkill -x memcached; sleep 0.2; memcached -d -u nobody -l {address}"
+MEMCACHED = (
+    "pkill -KILL -x memcached; while bash -c '</dev/tcp/127.0.0.1/11211'; do sleep 0.1; done"
+    " 2>/dev/null; memcached -d -u nobody -l {address}"
+)
 MAIL = "setsid aiosmtpd -n -l 127.0.0.1:2525 -c {sink} >/dev/null 2>&1 &"
 SINK = "aiosmtpd.handlers.Sink"
 SETTINGS = f"{ROOT}/current/config/settings"
