@@ -11,8 +11,9 @@ only a comment may follow. Nothing is expanded. The last line of a key wins.
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 KEY = re.compile(r"(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
 SINGLE = re.compile(r"'([^']*)'[ \t]*(?:#.*)?")
@@ -70,13 +71,15 @@ def read(path: Path) -> dict[str, str]:
 def mask(text: str, values: dict[str, str]) -> str:
     """`text` with each value replaced by <ITS NAME>, and passwords inside URLs too.
 
+    Also where they are quoted for an URL or encoded in base64, as mail and HTTP encode a login.
+
     Paths are left alone: they are no secrets, and file names in a traceback begin with them.
     """
     hidden: dict[str, str] = {}
     for name, value in values.items():
         for part in (value, repr(value)[1:-1], *_passwords(value)):
             if len(part) >= SHORTEST_SECRET and not part.startswith("/"):
-                hidden[part] = name
+                hidden.update(dict.fromkeys(_shapes(part), name))
     for part in sorted(hidden, key=len, reverse=True):
         text = text.replace(part, f"<{hidden[part]}>")
     return text
@@ -88,3 +91,18 @@ def _passwords(value: str) -> tuple[str, ...]:
     except ValueError:
         return ()
     return (password, unquote(password))
+
+
+def _shapes(secret: str) -> tuple[str, ...]:
+    return (
+        secret,
+        quote(secret),
+        quote(secret, safe=""),
+        *(_in_base64(secret.encode("utf-8", "surrogateescape"), shift) for shift in range(3)),
+    )
+
+
+def _in_base64(secret: bytes, shift: int) -> str:
+    """What of its base64 is the same wherever it stands: `shift` bytes off the groups of three."""
+    first, last = -(-shift * 8 // 6), (shift + len(secret)) * 8 // 6
+    return b64encode(bytes(shift) + secret).decode()[first:last]

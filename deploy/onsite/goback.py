@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess  # noqa: TID251 - another release needs a process of its own
 import sys
 from pathlib import Path
@@ -24,6 +25,8 @@ from schema import RECORD, executor_of, name_of, pending, record, records, rows
 from started import say, started
 from turn import take_turn
 from watch import Watch
+
+PASSED_ON = ("HOME", "LANG", "LC_ALL", "PATH")
 
 
 class Way(NamedTuple):
@@ -160,6 +163,8 @@ def _record(root: Path, release: str) -> dict[str, list[str]]:
         program = str(root / "entry" / "goback.py")
         done = subprocess.run(
             [str(python), program, "--known", str(root), release, release],
+            # It reads the secret environment for itself; what it is started with, others can see.
+            env={name: os.environ[name] for name in PASSED_ON if name in os.environ},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

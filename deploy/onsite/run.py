@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import runpy
 import sys
+import traceback
 from pathlib import Path
 
 from enter import enter, facts, release_of
-from envfile import NotReady
+from envfile import NotReady, mask
 
 
 def main(arguments: list[str]) -> int:
@@ -24,7 +25,7 @@ def main(arguments: list[str]) -> int:
         return 2
     root = Path(arguments[0])
     try:
-        enter(root, release_of(root, arguments[1]), facts(root)["settings"])
+        values = enter(root, release_of(root, arguments[1]), facts(root)["settings"])
     except NotReady as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -34,7 +35,12 @@ def main(arguments: list[str]) -> int:
         return 0
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(["manage.py", *arguments[2:]])
+    try:
+        execute_from_command_line(["manage.py", *arguments[2:]])
+    except Exception:
+        # Python's own traceback would show what drivers and settings put into their messages.
+        sys.stderr.write(mask(traceback.format_exc(), values))
+        return 1
     return 0
 
 

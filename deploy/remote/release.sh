@@ -109,7 +109,14 @@ remove_releases() {
 # put_env ROOT GROUP            The secret environment becomes what comes on standard input.
 put_env() {
   local env=$1/shared/env
-  (umask 027 && cat >"$env.new" && chgrp "$2" "$env.new" && mv -fT "$env.new" "$env") || return 74
+  ( # What is interrupted leaves no second copy, also when nobody reads what bash says of it.
+    trap '' PIPE
+    trap 'rm -f "$env.new"; exit 74' TERM
+    umask 027
+    cat >"$env.new" && chgrp "$2" "$env.new" && mv -fT "$env.new" "$env" && exit
+    rm -f "$env.new"
+    exit 74
+  ) || return 74
 }
 
 # digest_env ROOT               Each variable with a digest of its value: equal or not, nothing more.

@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -313,3 +314,29 @@ def test_lines_come_while_the_command_still_runs(local: Local) -> None:
     )
     assert result.ok
     assert times[1] - times[0] > 0.4
+
+
+def test_a_secret_environment_that_is_half_written_when_the_operator_leaves_is_taken_away(
+    local: Local, tmp_path: Path
+) -> None:
+    site, programs = tmp_path / "site", tmp_path / "bin"
+    (site / "shared").mkdir(parents=True)
+    programs.mkdir()
+    (programs / "chgrp").write_text(f"#!/bin/sh\necho $$ >>{site}/pids; sleep 300\n")
+    (programs / "chgrp").chmod(0o755)
+    release = Path(__file__).parents[2] / "deploy" / "remote" / "release.sh"
+    link = local(f"{release.read_text()}\nPATH={programs}:$PATH")
+    command = Command(("put_env", str(site), "nobody"), stdin="SECRET_KEY=x\n")
+
+    def work() -> None:
+        with suppress(LinkLost):
+            link.execute(command, lambda _: None)
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    pids = pids_in(site / "pids", 1)
+    link.close()
+    worker.join(10)
+    # What bash says of a program that was ended has no reader any more, and would end bash.
+    assert gone_within([*pids, link.pid], 5)
+    assert list((site / "shared").iterdir()) == []
