@@ -109,7 +109,7 @@ def _as(result: Result, state: str, reason: str = "") -> Result:
 def _results(check: Check, hosts: Sequence[Seen]) -> Iterator[Result]:
     asked = [host for host in hosts if set(host.roles) & set(check.roles)]
     if check.across:
-        yield from _across(check, asked)
+        yield from _across(check, asked) if asked else ()
         return
     found: dict[tuple[str, str], list[str]] = {}
     for host in asked:
@@ -134,7 +134,7 @@ def _across(check: Check, hosts: Sequence[Seen]) -> Iterator[Result]:
     assert check.across is not None  # noqa: S101 - as above
     names = tuple(host.name for host in hosts)
     try:
-        fault = check.across(hosts) if hosts else ""
+        fault = check.across(hosts)
     except NotTold:
         yield Result(check, UNKNOWN, names)
         return

@@ -306,6 +306,7 @@ def test_hosts_of_other_roles_are_not_asked_what_does_not_concern_them() -> None
     assert failing(site(), static) == {}
     assert [one.hosts for one in of("debug-off", site(), static)] == [("web1",)]
     assert [one.hosts for one in of("disk", site(), static)] == [("web1", "static1")]
+    assert summed_up(judge([static], PROJECT)) == "2 checks passed"
 
 
 def with_checks(**checks: tuple[tuple[str, str], ...]) -> Project:
