@@ -74,7 +74,7 @@ def seen(
         host.name,
         host.roles,
         tuple(names),
-        web.processes * web.threads * 2,
+        0 if project.embedded else web.processes * web.threads * 2,
         web.locale,
         project.static.mode,
         f"{Layout(project.root).release(facts.get('release', ''))}/{project.static.root}",

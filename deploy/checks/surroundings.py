@@ -228,13 +228,13 @@ def media_root(host: Seen) -> str:
 
 @check_across(
     "database-connections",
-    ERROR,
+    WARNING,
     why="When all processes are busy, the database refuses connections and pages fail.",
     write="fewer web.processes or web.threads, a larger max_connections, or a pooler",
 )
 def database_connections(hosts: Sequence[Seen]) -> str:
     """All threads of all web hosts, in both slots, have room in the database server."""
-    workers = sum(host.workers for host in hosts)
+    workers = sum(host.workers or host["apache"]["workers"] for host in hosts)
     for one in hosts[0]["databases"]:
         limit = one.get("connections", 0)
         if limit and workers > limit:

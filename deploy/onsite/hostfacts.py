@@ -65,10 +65,15 @@ def apache(name: str) -> dict[str, Any]:
         "apache": {
             "mpm": modules[0].partition("_")[2] if modules else "",
             "keep_alive": last.get("keepalive", "On").lower() == "on",
-            "keep_alive_timeout": int(re.sub(r"\D.*", "", last.get("keepalivetimeout", "5")) or 0),
+            "keep_alive_timeout": _number(last.get("keepalivetimeout", "5")),
+            "workers": _number(last.get("maxrequestworkers", "400")),
             "others": sorted(others),
         }
     }
+
+
+def _number(text: str) -> int:
+    return int(re.sub(r"\D.*", "", text) or 0)
 
 
 def _configuration() -> Iterator[Path]:

@@ -33,7 +33,13 @@ SANE: dict[str, Any] = {
     "untold": {},
     "fault": "",
     "disk": {"free": 66400, "percent": 25, "inodes": 92},
-    "apache": {"mpm": "event", "keep_alive": True, "keep_alive_timeout": 5, "others": []},
+    "apache": {
+        "mpm": "event",
+        "keep_alive": True,
+        "keep_alive_timeout": 5,
+        "workers": 150,
+        "others": [],
+    },
     "processes": [{"slot": "blue", "python": "3.11.2", "locale": "C.UTF-8", "encoding": "utf-8"}],
     "requirements": [],
     "debug": False,
@@ -282,6 +288,12 @@ def test_connections_of_all_web_hosts_are_added_up() -> None:
     fleet = [site(name=f"web{number}", workers=40) for number in range(3)]
     assert failing(*fleet[:2]) == {}
     assert "may want 120" in failing(*fleet)["database-connections"]
+
+
+def test_a_site_in_apache_s_own_processes_may_want_as_many_connections_as_apache_has() -> None:
+    embedded = replace(PROJECT, apache=replace(PROJECT.apache, mode="embedded"))
+    host = seen(Host("web1", roles=("web",), project=embedded), SANE)
+    assert "may want 150" in failing(replace(host, names=()))["database-connections"]
 
 
 def test_a_clock_that_is_off_is_named_and_one_that_is_unknown_is_not() -> None:
