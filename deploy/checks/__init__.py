@@ -21,7 +21,8 @@ class Seen:
     """A host, the settings that its facts are measured by, and the facts.
 
     `names` are those that visitors use; `workers` is how many requests the site's own processes can
-    be at work on, in both slots, and 0 where it runs in those of Apache. `clock` is by how many seconds its clock is ahead of ours, None if unknown.
+    be at work on, in both slots, and 0 where it runs in those of Apache. `clock` is by how
+    many seconds its clock is ahead of ours, None if unknown.
     """
 
     name: str
