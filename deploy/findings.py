@@ -57,7 +57,10 @@ class Lock:
 
 @dataclass(frozen=True)
 class Findings:
-    """The state of one host. `root` is "ok", "missing" or "readonly"; `free` is in KiB."""
+    """The state of one host. `root` is "ok", "missing" or "readonly"; `free` is in KiB.
+
+    `exposed`: others than the site's group can read shared/env.
+    """
 
     user: str = ""
     root: str = "missing"
@@ -78,6 +81,7 @@ class Findings:
     frozen: str = ""
     maintenance: str = ""
     draining: bool = False
+    exposed: bool = False
     runs: tuple[Entry, ...] = ()
     marked_green: tuple[str, ...] = ()
     served: str | None = None

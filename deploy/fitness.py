@@ -11,6 +11,7 @@ from deploy.flow import Flow
 from deploy.host import Host
 from deploy.project import Project
 from deploy.steps.build import collect
+from deploy.steps.code import install
 
 ALWAYS = frozenset({"flock", "timeout"})
 """What the lock and the words themselves are made of."""
@@ -90,6 +91,9 @@ def _lacking(flow: Flow, host: Host, found: Findings) -> Iterator[str]:
         yield f"sudo refuses {found.user}: fab -H {host.name} setup --script | ssh root@HOST sh"
     if "python3-venv" in needed:
         yield from _python_faults(host.project.python, found)
+    if found.exposed and install in flow.steps:  # going back must not depend on it
+        env = f"{host.project.root}/shared/env"
+        yield f"everybody on the host can read {env}, and its secrets: chmod 640 {env}"
 
 
 def _unfit_root(project: Project, found: Findings) -> Iterator[str]:

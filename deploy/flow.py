@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from deploy.errors import Refused
-from deploy.steps import HERE, Step
+from deploy.host import CODE
+from deploy.steps import HERE, Phase, Step
 from deploy.steps.activate import activate, change_slot, check
 from deploy.steps.backup import restore, save, save_now
 from deploy.steps.bucket import check_kept, check_sent, invalidate, prune_bucket, send
@@ -18,8 +19,9 @@ from deploy.steps.build import check_files, collect, export, wheels
 from deploy.steps.checks import gate
 from deploy.steps.code import entry, install, push, seal
 from deploy.steps.db import contract, look_ahead, migrate, migrate_back, migrate_now, show
+from deploy.steps.env import announced, forget, used
 from deploy.steps.finish import discard, prune, prune_static
-from deploy.steps.journal import begin, commit, decide
+from deploy.steps.journal import begin, commit, decide, note
 from deploy.steps.server import apache, static_server
 from deploy.steps.services import restart
 from deploy.steps.slots import ask_again, refresh, warm
@@ -161,3 +163,16 @@ SETUP = Flow("setup", (entry, apache, static_server))
 def restoring(name: str, into: str = "") -> Flow:
     """What puts a backup in the place of the data, or into the database `into`."""
     return Flow("db.restore", (entry, *restore(name, into)), roles=("db",))
+
+
+# A warm slot with the changed environment, while the other one serves; then visitors move there.
+_ANEW = (replace(refresh, phase=Phase.COMMIT), change_slot, restart, decide, commit)
+FORGET = Flow("env.rotate", (entry, note, forget, *_ANEW), roles=CODE)
+
+
+def rotating(key: str) -> tuple[Flow, Flow]:
+    """What makes every host take `key`, and what makes every host use it after that."""
+    return (
+        Flow("env.rotate", (entry, note, announced(key), *_ANEW), roles=CODE),
+        Flow("env.rotate", (entry, note, used(key), *_ANEW), roles=CODE),
+    )

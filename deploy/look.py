@@ -56,6 +56,7 @@ def understand(host: str, lines: Iterable[str]) -> Findings:
         installed=dict(value.split(" ", 1) for value in said.get("installed", ())),
         lock=_lock(_last(said, "lock")),
         frozen=_last(said, "frozen"),
+        exposed=int(_last(said, "env-mode") or "0", 8) & 0o037 != 0,
         draining=bool(_last(said, "draining")),
         maintenance=_last(said, "maintenance"),
         runs=journal,

@@ -9,7 +9,7 @@ from deploy.asked import Asked
 from deploy.command import Command
 from deploy.errors import Refused
 from deploy.flow import SETUP
-from deploy.host import Host
+from deploy.host import Host, runs_code
 from deploy.main import on_hosts_alone
 from deploy.means import Means, on_hosts
 from deploy.outcome import Outcome
@@ -68,14 +68,25 @@ def setup(asked: Asked, means: Means) -> Outcome:
     """Put the WSGI entry, a secret environment and the vhosts on hosts that root has prepared."""
     stage = asked.load()
     secret = secrets.token_urlsafe(50)  # one for all: hosts must understand each other's cookies
-    with on_hosts(asked, means, stage, asked.select(stage)) as fleet:
-        said = fleet.each(lambda host: _make_env(host, secret))
+    selected = asked.select(stage)
+    others = [host for host in stage.hosts if host not in selected and runs_code(host.roles)]
+    with on_hosts(asked, means, stage, (*selected, *others)) as fleet:
+        has = fleet.each(lambda host: Command(("digest_env", host.project.root), changes=False))
+        given = sorted(name for name, result in has.items() if result.output.strip())
+        said = fleet.each(lambda host: _make_env(host, secret, given, selected))
     for name, result in said.items():
         if result.output.strip():
             means.emit(Note(f"{name}: {result.output.strip()}"))
     return on_hosts_alone(asked, means, SETUP)
 
 
-def _make_env(host: Host, secret: str) -> Command:
+def _make_env(host: Host, secret: str, given: Sequence[str], selected: Sequence[Host]) -> Command:
+    """Makes a SECRET_KEY if no host has one: a host with its own would throw visitors out."""
     root, group = host.project.root, host.project.web.group
+    if host not in selected or host.name in given or not runs_code(host.roles):
+        return Command(("true",), changes=False)
+    if given:
+        says = f"no {root}/shared/env was made: {given[0]} has one, so it must be the same here"
+        hint = f"fab -H {host.name} env.push --file FILE, with that of {given[0]}"
+        return Command(("echo", f"{says}: {hint}"), changes=False)
     return Command(("make_env", root, group), stdin=f"SECRET_KEY={secret}\n", changes=False)

@@ -21,6 +21,7 @@ look() {
   for dir in "$root"/venvs/*/; do
     if [ -e "$dir/.complete" ]; then id=${dir%/}; echo "venv ${id##*/}"; fi
   done
+  if [ -e "$root/shared/env" ]; then echo "env-mode $(stat -c %a "$root/shared/env")"; fi
   look_slots "$root" "$name"
   if [ -e "$root/.deploy/migrated" ]; then echo "migrated $(cat "$root/.deploy/migrated")"; fi
   for dir in apache nginx; do

@@ -105,35 +105,3 @@ remove_releases() {
   done
   rm -rf "$dir"/.trash-*
 }
-
-# put_env ROOT GROUP            The secret environment becomes what comes on standard input.
-put_env() {
-  local env=$1/shared/env
-  ( # What is interrupted leaves no second copy, also when nobody reads what bash says of it.
-    trap '' PIPE
-    trap 'rm -f "$env.new"; exit 74' TERM
-    umask 027
-    cat >"$env.new" && chgrp "$2" "$env.new" && mv -fT "$env.new" "$env" && exit
-    rm -f "$env.new"
-    exit 74
-  ) || return 74
-}
-
-# digest_env ROOT               Each variable with a digest of its value: equal or not, nothing more.
-digest_env() {
-  local line name
-  [ -e "$1/shared/env" ] || return 0
-  while IFS= read -r line || [ -n "$line" ]; do
-    name=${line#export }; name=${name%%=*}
-    case $line in '' | '#'* | *[!\ -~]*) continue ;; esac
-    echo "$name $(printf '%s' "$line" | sha256sum | cut -c1-64)"
-  done <"$1/shared/env"
-}
-
-# make_env ROOT GROUP           The secret environment, from standard input, if there is none yet.
-make_env() {
-  local env=$1/shared/env
-  if [ ! -d "$1/shared" ] || [ -e "$env" ]; then return 0; fi
-  put_env "$1" "$2" || return
-  echo "made $env with a SECRET_KEY; add what else your settings need"
-}

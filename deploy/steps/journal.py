@@ -1,6 +1,7 @@
 """What the hosts write down: begun before the first switch, decided on one host, then on all."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from deploy.command import Action
 from deploy.host import CODE, runs_code
@@ -29,6 +30,12 @@ def _abort(t: Target) -> Iterator[Action]:
 def begin(t: Target) -> Iterator[Action]:
     """write down what is going to change, before anything does"""
     yield word("record", t.layout.root, entry(t).line())
+
+
+@step("journal.note", roles=EVERYWHERE, phase=Phase.COMMIT, undo=_abort)
+def note(t: Target) -> Iterator[Action]:
+    """write down that something is going to change, though no release does"""
+    yield word("record", t.layout.root, replace(entry(t), changes={}).line())
 
 
 @step("journal.decide", roles=EVERYWHERE, phase=Phase.COMMIT, decides=True, brief=True)

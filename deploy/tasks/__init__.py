@@ -49,7 +49,7 @@ def namespace(
             databases.db_restore,
             databases.db_list,
         ),
-        "env": (site.env_push, site.env_show),
+        "env": (site.env_push, site.env_show, site.env_check, site.env_rotate),
         "services": (steps.services_restart,),
         "maintenance": (site.maintenance_on, site.maintenance_off),
         "apache": (steps.apache_configure, steps.apache_reload, steps.apache_check),

@@ -2,7 +2,7 @@
 
 import sys
 
-from deploy import checklist, environment, maintenance
+from deploy import checklist, environment, maintenance, rotation
 from deploy import manage as managing
 from deploy.outcome import Outcome
 from deploy.tasks.decorator import FleetContext, fleet_task
@@ -56,12 +56,18 @@ def logs(c: FleetContext, follow: bool = False, lines: int = 20, access: bool = 
         return managing.logs(c.asked, world, lines, follow=follow, access=access)
 
 
-@fleet_task(name="push", help={"file": "A file that only you can read; - for standard input."})
-def env_push(c: FleetContext, file: str = "-") -> Outcome:
+@fleet_task(
+    name="push",
+    help={
+        "file": "A file that only you can read; - for standard input.",
+        "merge": "Keep the variables that it does not name.",
+    },
+)
+def env_push(c: FleetContext, file: str = "-", merge: bool = False) -> Outcome:
     """Put the secret environment, KEY=value lines, on the hosts that run the site's code."""
     stdin = sys.stdin.read() if file == "-" else ""
     with means(c.asked, "env.push", logged=False) as world:
-        return environment.push(c.asked, world, environment.read(file, stdin))
+        return environment.push(c.asked, world, environment.read(file, stdin), merge=merge)
 
 
 @fleet_task(name="show")
@@ -69,6 +75,20 @@ def env_show(c: FleetContext) -> Outcome:
     """List the names in the secret environment, and whether hosts agree; never a value."""
     with means(c.asked, "env.show", logged=False) as world:
         return environment.show(c.asked, world)
+
+
+@fleet_task(name="check")
+def env_check(c: FleetContext) -> Outcome:
+    """See that hosts agree on the secret environment, keep it to themselves, and lack nothing."""
+    with means(c.asked, "env.check", logged=False) as world:
+        return environment.check(c.asked, world)
+
+
+@fleet_task(name="rotate", help={"forget": "Take no key but the one in use from now on."})
+def env_rotate(c: FleetContext, forget: bool = False) -> Outcome:
+    """Make a new SECRET_KEY on all hosts; the old one stays valid as a fallback."""
+    with means(c.asked, "env.rotate") as world:
+        return rotation.rotate(c.asked, world, forget=forget)
 
 
 @fleet_task(

@@ -255,6 +255,20 @@ def test_names_without_digests_make_no_set_of_files(link: LocalLink, root: Path)
     assert not (made / ".files").exists()
 
 
+def test_merged_lines_take_the_place_of_those_of_the_same_name_and_others_stay(
+    link: LocalLink, root: Path
+) -> None:
+    group = subprocess.run(["id", "-gn"], capture_output=True, text=True, check=True).stdout.strip()
+    env = root / "shared/env"
+    assert do(link, "merge_env", str(root), group, stdin="A=1\n").ok
+    assert env.read_text() == "A=1\n"
+    env.write_text("# why\nexport A=1\nAB=2\n A=again\nC='x=y'")
+    assert do(link, "merge_env", str(root), group, stdin="A=$(id)\nD=4\n").ok
+    assert env.read_text() == "# why\nAB=2\nC='x=y'\nA=$(id)\nD=4\n"
+    assert env.stat().st_mode & 0o777 == 0o640
+    assert not list((root / "shared").glob("env.*"))
+
+
 def test_a_secret_environment_that_is_there_is_never_replaced(link: LocalLink, root: Path) -> None:
     group = subprocess.run(["id", "-gn"], capture_output=True, text=True, check=True).stdout.strip()
     assert do(link, "make_env", str(root), group, stdin="SECRET_KEY=one\n").ok

@@ -1,0 +1,40 @@
+"""Another SECRET_KEY for the whole site, without a visitor who is thrown out or fails."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import replace
+
+from deploy.asked import Asked
+from deploy.choice import Found, Goal, live_release
+from deploy.errors import Refused
+from deploy.flow import FORGET, rotating
+from deploy.host import Host, runs_code
+from deploy.main import run_flow
+from deploy.means import Means
+from deploy.outcome import Outcome
+
+
+def rotate(asked: Asked, means: Means, *, forget: bool = False) -> Outcome:
+    """Make a new SECRET_KEY, or `forget` the ones before, on every host that runs the site's code.
+
+    Hosts learn to take the new key in a first run, and sign with it in a second one: else one host
+    would throw out whom another has let in. Between the two everything works as before. Raises
+    Refused if a host is left out, or if the settings do not read SECRET_KEY_FALLBACKS.
+    """
+    stage = asked.load()
+
+    def choose(hosts: Sequence[Host], found: Found) -> Goal:
+        there = {host.name for host in hosts}
+        without = [h.name for h in stage.hosts if runs_code(h.roles) and h.name not in there]
+        if without:
+            raise Refused(
+                f"nothing changed: {', '.join(without)} would be left with another SECRET_KEY",
+                hint="fab env.rotate, without -R, -H and -x",
+            )
+        return live_release(hosts, found)
+
+    outcome = Outcome()
+    for flow in (FORGET,) if forget else rotating(secrets.token_urlsafe(50)):
+        outcome = run_flow(asked, means, stage, flow, choose)
+        asked = replace(asked, yes=True)
+    return outcome
