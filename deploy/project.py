@@ -52,12 +52,12 @@ class Web:
         "Seconds a load balancer needs to see /-/ready change; 0: there is none.", 0, within(0, 300)
     )
     error_log: str = key(
-        "Apache's error log for the site; empty: /var/log/apache2/NAME-error.log.",
+        "Apache's error log for the site; empty: NAME-error.log where Apache has its own.",
         "",
         or_empty(rules.on_host),
     )
     access_log: str = key(
-        "Its access log; empty: /var/log/apache2/NAME-access.log.", "", or_empty(rules.on_host)
+        "Its access log; empty: NAME-access.log, there as well.", "", or_empty(rules.on_host)
     )
 
 
@@ -69,6 +69,27 @@ class Apache:
         '"daemon": warm slots, no reload. "embedded": in Apache\'s own processes, reloaded.',
         "daemon",
         one_of("daemon", "embedded"),
+    )
+    layout: str = key(
+        'How the distribution lays Apache out: "debian", or "redhat" with /var/log/httpd.',
+        "debian",
+        one_of("debian", "redhat"),
+    )
+    certificate: str = key(
+        "The file of the certificate and its chain on the hosts: the site is then served on 443.",
+        "",
+        or_empty(rules.on_host),
+    )
+    certificate_key: str = key("The file of its key.", "", or_empty(rules.on_host))
+    python_home: str = key(
+        "Where the processes' Python lives, if not where mod_wsgi says; never in a release.",
+        "",
+        or_empty(rules.on_host),
+    )
+    python_path: tuple[str, ...] = key(
+        "Further folders of modules for the processes; never in a release.",
+        (),
+        each(rules.on_host),
     )
 
 
@@ -224,6 +245,11 @@ class Project:
     def embedded(self) -> bool:
         """Whether visitors are served by Apache's own processes, not by those of the slots."""
         return self.apache.mode == "embedded"
+
+    @property
+    def tls(self) -> bool:
+        """Whether Apache itself serves HTTPS, and sends visitors of HTTP there."""
+        return bool(self.apache.certificate)
 
     @property
     def slot_processes(self) -> int:

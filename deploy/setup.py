@@ -31,6 +31,7 @@ def root_script(stage: Stage, hosts: Sequence[Host]) -> str:
             host.project.static.server,
             host.project.services.units,
             host.project.apache.mode,
+            host.project.tls,
         ): host.name
         for host in hosts
     }
@@ -55,12 +56,13 @@ def root_script(stage: Stage, hosts: Sequence[Host]) -> str:
         options["--static-server"] = hosts[0].project.static.server
     if "worker" in hosts[0].roles and hosts[0].project.services.units:
         options["--units"] = ",".join(hosts[0].project.services.units)
+    flags = " --tls" if "web" in hosts[0].roles and project.tls else ""
     lines = ["set -eu", "d=$(mktemp -d)", "trap 'rm -rf \"$d\"' EXIT"]
     for name in ROOT_FILES:
         text = (files("deploy") / "templates" / name).read_text()
         lines += [f"cat >\"$d/{name}\" <<'END-OF-{name}'", text.rstrip("\n"), f"END-OF-{name}"]
     words = " ".join(f"{option} {shlex.quote(value)}" for option, value in options.items())
-    lines.append(f'sh "$d/prepare-host.sh" {words}')
+    lines.append(f'sh "$d/prepare-host.sh" {words}{flags}')
     return "\n".join(lines) + "\n"
 
 

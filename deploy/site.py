@@ -55,11 +55,27 @@ def finished(values: Values) -> Project:
         raise HERE.at("web", "private_ports").refused(
             f"{project.web.port} is web.port, where visitors are served already"
         )
+    _must_fit_apache(project)
     return replace(
         project,
         root=project.root.rstrip("/") or f"/srv/www/{project.name}",
         wsgi=project.wsgi or _wsgi(project.settings),
     )
+
+
+def _must_fit_apache(project: Project) -> None:
+    apache, place = project.apache, HERE.at("apache")
+    if bool(apache.certificate) != bool(apache.certificate_key):
+        raise place.refused("needs both certificate and certificate_key, or neither")
+    if apache.certificate and project.web.port == 443:
+        raise HERE.at("web", "port").refused("443 is where the certificate is served; write 80")
+    root = project.root.rstrip("/") or f"/srv/www/{project.name}"
+    changing = tuple(f"{root}/{name}/" for name in ("current", "releases", "slots"))
+    for path in (apache.python_home, *apache.python_path):
+        if f"{path}/".startswith(changing):
+            raise place.refused(
+                f"{path} changes under processes that run: name a path outside of releases"
+            )
 
 
 def _wsgi(settings: str) -> str:

@@ -9,6 +9,8 @@ from deploy.rendering import render
 
 SLOTS = ("blue", "green")
 """The two groups of web processes."""
+LOGS = {"debian": "/var/log/apache2", "redhat": "/var/log/httpd"}
+"""Where the distribution's Apache has its logs."""
 HASHED = r"\.[0-9a-f]{12}\.[^./]+$"
 """What the name of a file ends with if it holds a digest of the content."""
 COMPRESSED = {
@@ -54,7 +56,7 @@ def log_files(project: Project) -> tuple[str, str]:
 
 
 def _log(project: Project) -> str:
-    return f"/var/log/apache2/{project.name}"
+    return f"{LOGS[project.apache.layout]}/{project.name}"
 
 
 def maintenance_page(project: Project, reason: str, until: str) -> str:
@@ -74,5 +76,5 @@ def static_site(project: Project) -> str:
         hashed=HASHED,
         types=COMPRESSED,
         codings={"br": "br", "gzip": "gz"} if project.static.brotli else {"gzip": "gz"},
-        log=f"/var/log/apache2/{project.name}-static",
+        log=f"{_log(project)}-static",
     )

@@ -25,7 +25,8 @@ look() {
   look_slots "$root" "$name"
   if [ -e "$root/.deploy/migrated" ]; then echo "migrated $(cat "$root/.deploy/migrated")"; fi
   for dir in apache nginx; do
-    if [ -e "$root/.deploy/installed-$dir" ]; then echo "installed $dir $(cat "$root/.deploy/installed-$dir")"; fi
+    tool=$(server_file "$dir" "$name")
+    if [ -r "$tool" ]; then echo "installed $dir $(sha256sum <"$tool" | cut -c1-64)"; fi
   done
   if [ -e "$root/.deploy/journal" ]; then sed 's/^/journal /' "$root/.deploy/journal"; fi
   if [ -e "$root/.deploy/frozen" ]; then echo "frozen $(head -n 1 "$root/.deploy/frozen")"; fi

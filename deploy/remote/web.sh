@@ -2,7 +2,26 @@
 # The web servers' configuration. Only root may change it, through one program that tests it
 # and puts the old one back if the test fails.
 
-# configure_server SERVER NAME ROOT DIGEST    The configuration comes on standard input.
+# server_file SERVER NAME       The file of the site that the server reads, if there is one.
+server_file() {
+  local file
+  case $1 in
+    apache) set -- "/etc/apache2/sites-enabled/$2.conf" "/etc/httpd/conf.d/$2.conf" ;;
+    nginx) set -- "/etc/nginx/sites-enabled/$2.conf" "/etc/nginx/conf.d/$2.conf" ;;
+  esac
+  for file in "$@"; do
+    if [ -e "$file" ]; then echo "$file"; return; fi
+  done
+}
+
+# show_server SERVER NAME       What is installed there now; nothing if nothing is.
+show_server() {
+  local file
+  file=$(server_file "$1" "$2")
+  [ -z "$file" ] || cat "$file"
+}
+
+# configure_server SERVER NAME    The configuration comes on standard input.
 configure_server() {
   local said code=0
   said=$(timeout 60 sudo -n /usr/local/sbin/deploy-root "$1" "$2" 2>&1) || code=$?
@@ -12,7 +31,6 @@ configure_server() {
     echo "nginx has no brotli module: apt-get install libnginx-mod-http-brotli-static there, or static.brotli = false"
   esac
   [ "$code" = 0 ] || return 65
-  printf '%s\n' "$4" | replace_file "$3/.deploy/installed-$1"
 }
 
 # may_reload NAME               Whether the deploy user may do what embedded mode needs.

@@ -11,7 +11,7 @@ from deploy.webserver import apache_site, static_site
 def _configure(t: Target, server: str, text: str, around: tuple[str, ...] = ()) -> Iterator[Action]:
     digest = hashlib.sha256(text.encode()).hexdigest()
     if t.found.installed.get(server) != digest:
-        words = (*around, "configure_server", server, t.project.name, t.layout.root, digest)
+        words = (*around, "configure_server", server, t.project.name)
         yield word(*words, stdin=text, quiet_limit=60.0 + 2 * t.project.web.drain)
 
 

@@ -1,6 +1,6 @@
 """Each part of a deploy by itself, in its group: code, static, db, apache."""
 
-from deploy import main
+from deploy import configuring, main
 from deploy.flow import (
     CHECK,
     CHECK_BUCKET,
@@ -71,9 +71,9 @@ def static_prune(c: FleetContext) -> Outcome:
 
 @fleet_task(name="configure")
 def static_configure(c: FleetContext) -> Outcome:
-    """Write the vhost of the static hosts, if it changed, and test it."""
+    """Show how the static hosts' vhost would change, ask, write it, and test it."""
     with means(c.asked, "static.configure") as world:
-        return main.on_hosts_alone(c.asked, world, CONFIGURE_STATIC)
+        return configuring.configure(c.asked, world, CONFIGURE_STATIC)
 
 
 @fleet_task(
@@ -106,9 +106,9 @@ def db_migrate(c: FleetContext, release: str = "", allow_destructive: bool = Fal
 
 @fleet_task(name="configure")
 def apache_configure(c: FleetContext) -> Outcome:
-    """Write the site's vhost, if it changed, and test it before Apache reads it."""
+    """Show how the site's vhost would change, ask, write it, and test it."""
     with means(c.asked, "apache.configure") as world:
-        return main.on_hosts_alone(c.asked, world, CONFIGURE)
+        return configuring.configure(c.asked, world, CONFIGURE)
 
 
 @fleet_task(name="reload")

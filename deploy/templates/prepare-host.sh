@@ -3,7 +3,7 @@
 #
 #   sh prepare-host.sh --name NAME --user USER --roles web,static,db
 #                      [--root /srv/www/NAME] [--group www-data] [--restart-only]
-#                      [--static-server nginx|apache] [--mode daemon|embedded]
+#                      [--static-server nginx|apache] [--mode daemon|embedded] [--tls]
 #                      [--units UNIT,UNIT]
 #
 # It makes the site's directories, which belong to the deploy USER; installs deploy-root, which
@@ -27,13 +27,12 @@ refuse() {
 }
 
 name='' root='' user='' group=www-data roles='' static_server=nginx apache_mode=daemon units=''
-restart_only=no
+restart_only=no tls=no
 while [ $# -gt 0 ]; do
-  if [ "$1" = --restart-only ]; then
-    restart_only=yes
-    shift
-    continue
-  fi
+  case "$1" in
+    --restart-only) restart_only=yes && shift && continue ;;
+    --tls) tls=yes && shift && continue ;;
+  esac
   [ $# -ge 2 ] || refuse "$1 needs a value"
   case "$1" in
     --name) name=$2 ;;
@@ -172,12 +171,14 @@ enable_modules() {
   if ! command -v a2enmod >/dev/null; then
     command -v apachectl >/dev/null || refuse "Apache is not installed"
     apachectl -M 2>/dev/null | grep -q wsgi_module || refuse "mod_wsgi is not installed (python3-mod_wsgi)"
+    [ "$tls" = no ] || apachectl -M 2>/dev/null | grep -q ssl_module || refuse "mod_ssl is not installed (mod_ssl)"
     return
   fi
   [ -e /etc/apache2/mods-available/wsgi.load ] ||
     refuse "mod_wsgi is not installed: apt-get install libapache2-mod-wsgi-py3"
   before=$(ls /etc/apache2/mods-enabled)
   a2enmod -q wsgi rewrite headers alias env dir mime expires >/dev/null
+  if [ "$tls" = yes ]; then a2enmod -q ssl >/dev/null; fi
   [ "$before" = "$(ls /etc/apache2/mods-enabled)" ] || reload_apache
 }
 

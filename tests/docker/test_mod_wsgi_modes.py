@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from deploy.project import Apache, Project, Web
+from deploy.webserver import apache_site, process_title
 from tests.docker.checkout import PYPROJECT, Checkout, make_checkout
 from tests.docker.hosts import Answer, Hosts, ask
 from tests.sandbox import files
@@ -37,6 +39,18 @@ SECURE_COOKIES=false
 DATABASE_URL=sqlite:///{ROOT}/shared/data/db.sqlite3
 """
 DAEMON = ("--set", "apache.mode=daemon")
+RED_HAT = """set -e
+mkdir -p /etc/httpd/conf /etc/httpd/conf.d /var/log/httpd /run/httpd
+ln -sfn /usr/lib/apache2/modules /etc/httpd/modules
+ln -sfn /var/log/httpd /etc/httpd/logs
+for module in mpm_event authz_core authz_host alias rewrite headers wsgi mime; do
+  echo "LoadModule ${module}_module modules/mod_$module.so"
+done >/etc/httpd/conf/httpd.conf
+printf '%s\\n' 'ServerName localhost' 'PidFile /run/httpd/httpd.pid' 'Listen 8080' \\
+  'LogFormat "%h" combined' 'Include conf.d/*.conf' >>/etc/httpd/conf/httpd.conf
+cat >/etc/httpd/conf.d/shop.conf
+"""
+"""What Red Hat's httpd.conf is made of, with the modules of the Apache that is there."""
 ONLY_IN_SLOTS = """
 import mod_wsgi
 if not mod_wsgi.process_group:
@@ -188,17 +202,23 @@ def test_fresh_processes_are_given_to_the_live_release(
     assert solo.on("solo", f"ls {ROOT}/run") != before
 
 
+def installed(solo: Hosts, text: str, name: str) -> tuple[bool, str]:
+    """Whether root could install that configuration of a site, and what was said."""
+    where = solo.fleet.container("solo")
+    docker("exec", "-i", where, "sh", "-c", "cat >/tmp/other.conf", stdin=text.encode())
+    return solo.tried("solo", f"/usr/local/sbin/deploy-root apache {name} </tmp/other.conf")
+
+
+def conf(solo: Hosts) -> str:
+    """The site's configuration as it is installed."""
+    return solo.on("solo", "cat /etc/apache2/sites-enabled/diary.conf")
+
+
 def test_a_second_embedded_site_is_refused_and_the_first_one_stays(
     solo: Hosts, diary: Checkout, first: str
 ) -> None:
-    text = solo.on("solo", "cat /etc/apache2/sites-available/diary.conf")
-    other = text.replace("diary", "zettel").replace("8121", "8131").replace("8122", "8132")
-    docker(
-        *("exec", "--interactive", solo.fleet.container("solo")),
-        *("sh", "-c", "cat >/tmp/other.conf"),
-        stdin=other.encode(),
-    )
-    done, said = solo.tried("solo", "/usr/local/sbin/deploy-root apache zettel </tmp/other.conf")
+    other = conf(solo).replace("diary", "zettel")
+    done, said = installed(solo, other.replace("8121", "8131").replace("8122", "8132"), "zettel")
     assert not done
     assert "another site on this Apache is in embedded mode" in said
     assert "the previous configuration is back" in said
@@ -216,7 +236,113 @@ def test_the_mode_can_be_changed_there_and_back_while_a_release_is_live(
     second = diary.fab("deploy", *DAEMON, "--json").result["release"]
     assert page(solo).release == second
     assert loaded(solo) == ""
-    diary.fab("apache.configure")
+    told = diary.fab("apache.configure")
+    assert "+WSGIRestrictEmbedded Off" in told.out, "the difference is shown"
     diary.fab("apache.check")
     assert (page(solo).status, page(solo).release) == (200, second)
     assert f"loaded {second}" in loaded(solo)
+
+
+def test_where_nothing_differs_nothing_is_reloaded(solo: Hosts, diary: Checkout) -> None:
+    before = solo.on("solo", "pgrep -P $(cat /run/apache2/apache2.pid) | sort")
+    assert "nothing differs" in diary.fab("apache.configure").out
+    assert solo.on("solo", "pgrep -P $(cat /run/apache2/apache2.pid) | sort") == before
+
+
+def test_a_change_by_hand_is_shown_and_taken_back(solo: Hosts, diary: Checkout) -> None:
+    right = conf(solo)
+    solo.on("solo", "echo '# by hand' >>/etc/apache2/sites-available/diary.conf")
+    assert "-# by hand" in diary.fab("apache.configure").out
+    assert conf(solo) == right
+
+
+def test_a_configuration_that_apache_refuses_is_put_back_and_says_so(
+    solo: Hosts, diary: Checkout
+) -> None:
+    right, served = conf(solo), page(solo).release
+    nowhere = (
+        "--set",
+        "apache.certificate=/nowhere.pem",
+        "--set",
+        "apache.certificate_key=/no.key",
+    )
+    solo.on("solo", "a2enmod -q ssl && apachectl graceful && sleep 1")
+    told = diary.fab("apache.configure", *nowhere, code=3)
+    assert "/nowhere.pem" in told.text
+    assert "the previous configuration is back" in told.text
+    assert (conf(solo), page(solo).release) == (right, served)
+
+
+def test_https_is_served_and_http_leads_there_for_all_but_those_who_verify(
+    solo: Hosts, diary: Checkout
+) -> None:
+    solo.on(
+        "solo",
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost "
+        "-keyout /etc/ssl/site.key -out /etc/ssl/site.pem 2>/dev/null; a2enmod -q ssl",
+    )
+    tls = ("apache.certificate=/etc/ssl/site.pem", "apache.certificate_key=/etc/ssl/site.key")
+    words = [word for setting in tls for word in ("--set", setting)]
+    diary.fab("apache.configure", *words)
+    diary.title("Over HTTPS")
+    release = diary.fab("deploy", *words, "--json").result["release"]
+    answer = ask(f"{solo.fleet.urls['solo']}/health/?a=b")
+    assert answer.status == 301
+    assert answer.headers["location"] == "https://127.0.0.1/health/?a=b"
+    curl = "curl -sk -D - https://127.0.0.1/"
+    said = solo.on("solo", curl)
+    assert f"X-Release: {release}" in said
+    assert "Over HTTPS" in said
+    assert ask(f"{solo.fleet.urls['solo']}/-/ready").status == 200
+    assert diary.fab("apache.check", *words).code == 0
+    assert diary.fab("maintenance.on", *words).code == 0
+    assert " 503 " in solo.on("solo", curl).splitlines()[0]
+    diary.fab("maintenance.off", *words)
+    diary.fab("apache.configure")
+
+
+def test_two_sites_on_one_apache_are_kept_apart(solo: Hosts, diary: Checkout) -> None:
+    served = page(solo).release
+    diary.fab("apache.configure", *DAEMON)
+    other = conf(solo).replace("diary", "zettel").replace("localhost", "zettel.example.com")
+    other = other.replace("127.0.0.1\n", "zettel.example.org\n")
+    done, said = installed(solo, other, "zettel")
+    assert not done
+    assert "port 8121 is that of diary.conf already" in said
+    apart = other.replace(process_title("diary", "blue"), process_title("zettel", "blue"))
+    apart = apart.replace(process_title("diary", "green"), process_title("zettel", "green"))
+    solo.on("solo", "mkdir -p /srv/www && cp -a /srv/www/diary /srv/www/zettel")
+    solo.on("solo", "rm -f /srv/www/zettel/run/*")
+    solo.on("solo", "sed -i 's/diary/zettel/g' /srv/www/zettel/entry/site.json")
+    done, said = installed(solo, apart.replace("8121", "8131").replace("8122", "8132"), "zettel")
+    assert done, said
+    # An embedded site stands beside one in daemon mode, whose processes are its own.
+    diary.fab("apache.configure")
+    assert page(solo).release == served
+    assert of_zettel(solo).release == served
+    diary.title("Only the diary")
+    release = diary.fab("deploy", "--json").result["release"]
+    assert page(solo).release == release != served
+    assert of_zettel(solo).release == served
+
+
+def of_zettel(solo: Hosts) -> Answer:
+    """What the other site says."""
+    return ask(f"{solo.fleet.urls['solo']}/-/ready", headers={"Host": "zettel.example.com"})
+
+
+def test_the_layout_of_red_hat_is_a_configuration_that_apache_accepts(
+    solo: Hosts, diary: Checkout
+) -> None:
+    assert diary
+    web = Web(server_name="shop.example.com", user="www-data", private_ports=(8141, 8142))
+    project = Project(
+        name="shop", root="/srv/www/shop", web=web, apache=Apache(layout="redhat", mode="daemon")
+    )
+    text = apache_site(project)
+    assert "/var/log/httpd/shop-error.log" in text
+    assert "apache2" not in text
+    where = solo.fleet.container("solo")
+    docker("exec", "-i", where, "sh", "-c", RED_HAT, stdin=text.encode())
+    said = solo.on("solo", "apache2 -t -d /etc/httpd -f conf/httpd.conf 2>&1")
+    assert "Syntax OK" in said

@@ -324,8 +324,8 @@ def test_a_secret_environment_that_is_half_written_when_the_operator_leaves_is_t
     programs.mkdir()
     (programs / "chgrp").write_text(f"#!/bin/sh\necho $$ >>{site}/pids; sleep 300\n")
     (programs / "chgrp").chmod(0o755)
-    release = Path(__file__).parents[2] / "deploy" / "remote" / "release.sh"
-    link = local(f"{release.read_text()}\nPATH={programs}:$PATH")
+    env = Path(__file__).parents[2] / "deploy" / "remote" / "env.sh"
+    link = local(f"{env.read_text()}\nPATH={programs}:$PATH")
     command = Command(("put_env", str(site), "nobody"), stdin="SECRET_KEY=x\n")
 
     def work() -> None:

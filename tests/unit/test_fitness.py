@@ -110,3 +110,9 @@ def test_brotli_without_its_package_is_refused_where_files_are_collected() -> No
     must_have_here(DEPLOY, asks, str, str)
     must_have_here(ROLLBACK, asks, str, lambda _: None)
     must_have_here(DEPLOY, Project(static=Static(brotli=True)), str, lambda _: None)
+
+
+def test_an_environment_that_others_can_read_stops_a_release_but_no_way_back() -> None:
+    open_to_all = replace(FIT, exposed=True)
+    assert "chmod 640 /srv/www/shop/shared/env" in refused(open_to_all)
+    must_be_fit(ROLLBACK, [WEB], {"web1": open_to_all})

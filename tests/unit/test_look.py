@@ -21,6 +21,7 @@ process green 4711 loaded {B}
 live-slot green
 migrated m2
 installed apache 0123
+env-mode 644
 green {B}
 frozen by ann@desk: audit
 journal begin r1 deploy ann@desk web1 web1 web=->{A}
@@ -45,6 +46,7 @@ def test_everything_that_a_host_says_is_understood() -> None:
     assert (found.live_slot, found.idle_slot) == ("green", "blue")
     assert found.processes[0].says == f"loaded {B}"
     assert found.installed == {"apache": "0123"}
+    assert found.exposed
     assert found.lock is not None
     assert found.lock.alive
     assert found.served == B
