@@ -45,11 +45,12 @@ class Screen:
                 case Ended():
                     self._end(event)
                 case Note(text):
-                    self._console.print(text)
+                    # What hosts say may have brackets, which are no markup.
+                    self._console.print(Text(text))
                 case Table(title, columns, rows):
                     shown = Grid(*columns, title=title or None, box=box.SIMPLE, header_style="bold")
                     for row in rows:
-                        shown.add_row(*row)
+                        shown.add_row(*map(Text, row))
                     self._console.print(shown)
 
     def close(self) -> None:

@@ -5,7 +5,7 @@ import json
 
 from rich.console import Console
 
-from deploy.report import Said
+from deploy.report import Note, Said, Table
 from deploy.report.jsonevents import JsonEvents
 from deploy.report.live import Screen
 from deploy.report.plain import Plain
@@ -38,3 +38,13 @@ def test_on_a_terminal_it_stays_above_the_live_lines() -> None:
         screen(event)
     screen.close()
     assert "here: warning: names carry no digest" in out.getvalue()
+
+
+def test_brackets_in_what_a_host_says_are_shown_and_never_taken_for_markup() -> None:
+    out = io.StringIO()
+    screen = Screen(Console(file=out, width=80))
+    screen(Note("mends DATABASES [default] and [/srv/www/shop]"))
+    screen(Table("", ("found",), (("[bold] at [/etc/apache2]",),)))
+    screen.close()
+    assert "[default] and [/srv/www/shop]" in out.getvalue()
+    assert "[bold] at [/etc/apache2]" in out.getvalue()
