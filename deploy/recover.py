@@ -118,11 +118,13 @@ def _schema(run_id: str, hosts: Sequence[Host], found: Found) -> Iterator[Work]:
     for host in hosts:
         for mine in found[host.name].open_runs:
             change = mine.changes.get("web")
-            unsure = mine.run.verb == "rollback" and not found[host.name].migrated
-            if not (mine.run.id == run_id and change and change.before and unsure):
+            if not (mine.run.id == run_id and mine.run.verb == "rollback" and change):
                 continue
-            live = found[host.name].web.complete.get(change.before)
-            if live and "db" in host.roles and host.project.db.migrate:
+            there, has = found[host.name].web.complete, found[host.name].migrated
+            live, other = (there.get(name or "") for name in (change.before, change.after))
+            # Forgotten when migrations are about to be taken back, the other's once they are.
+            unsure = not has or (live and other and has == other.migrations != live.migrations)
+            if live and unsure and "db" in host.roles and host.project.db.migrate:
                 file = f"{host.project.root}/.deploy/migrated"
                 again = caught_up(host, live.id, run_id)
                 yield Work(host, (again, word("remember", file, live.migrations)))

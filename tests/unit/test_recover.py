@@ -28,6 +28,14 @@ def test_what_a_rollback_may_have_taken_back_is_applied_again_before_hosts_are_a
     assert actions[1] == f"remember /srv/www/shop/.deploy/migrated {NEW}"
 
 
+def test_what_was_taken_back_for_a_switch_that_never_came_is_applied_again() -> None:
+    assert [name for name, _ in parts(replace(FOUND, migrated=OLD))] == [SCHEMA.name, RESTORE.name]
+
+
+def test_a_schema_that_was_ahead_before_the_rollback_is_left_alone() -> None:
+    assert [name for name, _ in parts(replace(FOUND, migrated="ahead"))] == [RESTORE.name]
+
+
 def test_where_the_data_is_that_comes_back_empty_is_said() -> None:
     said: list[object] = []
     assert list(recovery((DB,), {"db1": FOUND}, said.append))
