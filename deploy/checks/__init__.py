@@ -22,13 +22,15 @@ class Seen:
 
     `names` are those that visitors use; `workers` is how many requests the site's own processes can
     be at work on, in both slots, and 0 where it runs in those of Apache. `clock` is by how
-    many seconds its clock is ahead of ours, None if unknown.
+    many seconds its clock is ahead of ours, None if unknown; `redirects`: Apache itself
+    sends visitors to HTTPS.
     """
 
     name: str
     roles: tuple[str, ...] = ("web",)
     names: tuple[str, ...] = ()
     workers: int = 0
+    redirects: bool = False
     locale: str = "C.UTF-8"
     static_mode: str = "web"
     static_root: str = ""

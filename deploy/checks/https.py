@@ -7,11 +7,13 @@ from deploy.checks import WARNING, Seen, check
     "https-redirect",
     WARNING,
     why="A visitor who types the name without https stays on a connection that others can read.",
-    write="SECURE_SSL_REDIRECT = True, and SECURE_PROXY_SSL_HEADER behind a proxy;"
+    write="SECURE_SSL_REDIRECT = True, with SECURE_PROXY_SSL_HEADER behind a proxy;"
     " waive it if the proxy redirects",
 )
 def https_redirect(host: Seen) -> str:
-    """Plain HTTP is redirected to HTTPS."""
+    """Plain HTTP is redirected to HTTPS, by Django or, with apache.certificate, by Apache."""
+    if host.redirects:
+        return ""
     if not host["https"]["security"]:
         return "SecurityMiddleware is not in MIDDLEWARE"
     return "" if host["https"]["redirect"] else "SECURE_SSL_REDIRECT is off"

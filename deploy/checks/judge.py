@@ -70,18 +70,20 @@ def seen(
     project = host.project
     web = project.web
     names = [name for name in (web.server_name, *web.aliases) if name]
+    release = Layout(project.root).release(facts.get("release", ""))
     return Seen(
         host.name,
-        host.roles,
-        tuple(names),
-        0 if project.embedded else web.processes * web.threads * 2,
-        web.locale,
-        project.static.mode,
-        f"{Layout(project.root).release(facts.get('release', ''))}/{project.static.root}",
-        project.static.url,
-        tuple(unfit),
-        clock,
-        facts,
+        roles=host.roles,
+        names=tuple(names),
+        workers=0 if project.embedded else web.processes * web.threads * 2,
+        redirects=project.tls,
+        locale=web.locale,
+        static_mode=project.static.mode,
+        static_root=f"{release}/{project.static.root}",
+        static_url=project.static.url,
+        unfit=tuple(unfit),
+        clock=clock,
+        facts=facts,
     )
 
 

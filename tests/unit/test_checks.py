@@ -307,6 +307,13 @@ def test_what_a_host_lacks_for_a_deploy_is_told_by_the_check_as_well() -> None:
     }
 
 
+def test_a_redirect_that_apache_does_need_not_be_done_by_django() -> None:
+    certified = replace(PROJECT, apache=replace(PROJECT.apache, certificate="/etc/ssl/shop.pem"))
+    host = seen(Host("web1", roles=("web",), project=certified), SANE)
+    facts = {**SANE, "https": {**SANE["https"], "redirect": False, "security": False, "hsts": 1}}
+    assert [one.state for one in of("https-redirect", replace(host, facts=facts))] == [OK]
+
+
 def test_a_fault_is_one_line_with_every_host_that_has_it() -> None:
     broken = {"debug": True}
     (result,) = of("debug-off", site(broken), site(name="web2"), site(broken, name="web3"))
