@@ -31,7 +31,6 @@ class Seen:
     names: tuple[str, ...] = ()
     workers: int = 0
     redirects: bool = False
-    locale: str = "C.UTF-8"
     static_mode: str = "web"
     static_root: str = ""
     static_url: str = "/static/"

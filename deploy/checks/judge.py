@@ -77,7 +77,6 @@ def seen(
         names=tuple(names),
         workers=0 if project.embedded else web.processes * web.threads * 2,
         redirects=project.tls,
-        locale=web.locale,
         static_mode=project.static.mode,
         static_root=f"{release}/{project.static.root}",
         static_url=project.static.url,
