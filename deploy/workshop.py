@@ -50,6 +50,15 @@ class Workshop:
         return self.folder / "changed" / _digest((sorted(project.static.env), project.settings))
 
 
+def entry_digest(site: str) -> str:
+    """One digest of our programs on a host and of `site`, their site.json, as look.sh makes it."""
+    here = {path.name: path.read_bytes() for path in ONSITE.glob("*.py")}
+    here |= {"site.json": f"{site}\n".encode()}
+    here.pop("__init__.py", None)
+    lines = [f"{hashlib.sha256(here[name]).hexdigest()}  {name}\n" for name in sorted(here)]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
 def venv_key(source: Source, found: Findings) -> str:
     """The key of a venv: what is installed, for which Python, on which platform."""
     said = f"{source.requirements} {found.python} {found.platform}"

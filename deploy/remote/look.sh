@@ -28,12 +28,19 @@ look() {
     tool=$(server_file "$dir" "$name")
     if [ -r "$tool" ]; then echo "installed $dir $(sha256sum <"$tool" | cut -c1-64)"; fi
   done
+  if [ -d "$root/entry" ]; then echo "installed entry $(digest_entry "$root/entry")"; fi
   if [ -e "$root/.deploy/journal" ]; then sed 's/^/journal /' "$root/.deploy/journal"; fi
   if [ -e "$root/.deploy/frozen" ]; then echo "frozen $(head -n 1 "$root/.deploy/frozen")"; fi
   if [ -e "$root/draining" ]; then echo "draining yes"; fi
   if [ -e "$root/maintenance/503.html" ]; then echo "maintenance $(head -n 1 "$root/maintenance/why")"; fi
   look_lock "$root"
 }
+
+# digest_entry DIRECTORY        One digest of all files there, as workshop.py makes it of ours.
+digest_entry() (
+  cd "$1" && find . -name __pycache__ -prune -o -type f -printf '%P\0' | sort -z |
+    xargs -0 -r sha256sum | sha256sum | cut -c1-64
+)
 
 look_link() {
   if [ -L "$2" ]; then echo "$1 $(basename "$(readlink "$2")")"

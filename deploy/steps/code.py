@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from deploy.command import Action, Upload
 from deploy.host import CODE
 from deploy.steps import Target, step, word
-from deploy.workshop import ONSITE, venv_key
+from deploy.workshop import ONSITE, entry_digest, venv_key
 
 PIP_QUIET = 300.0
 """Seconds that pip may be silent on a host: a large wheel takes long to unpack on a slow disk."""
@@ -49,7 +49,7 @@ def _built(t: Target, key: str) -> Iterator[Action]:
 
 @step("code.entry", roles=CODE, needs=("rsync",))
 def entry(t: Target) -> Iterator[Action]:
-    """put the WSGI script and what it must know in place"""
+    """put the WSGI script and what it must know in place, unless it is there"""
     facts = {
         "name": t.project.name,
         "root": t.project.root,
@@ -60,8 +60,10 @@ def entry(t: Target) -> Iterator[Action]:
         "warm": list(t.project.web.warm),
         "private_ports": list(t.project.web.private_ports),
     }
-    yield Upload(ONSITE, t.layout.entry, exclude=("__pycache__", "__init__.py", "site.json"))
-    yield word("remember", f"{t.layout.entry}/site.json", json.dumps(facts, sort_keys=True))
+    site = json.dumps(facts, sort_keys=True)
+    if t.found.installed.get("entry") != entry_digest(site):
+        yield Upload(ONSITE, t.layout.entry, exclude=("__pycache__", "__init__.py", "site.json"))
+        yield word("remember", f"{t.layout.entry}/site.json", site)
 
 
 @step("code.seal", roles=CODE)

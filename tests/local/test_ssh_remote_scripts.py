@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from deploy.workshop import ONSITE, entry_digest
+
 SCRIPTS = sorted((Path(__file__).parents[2] / "deploy" / "remote").glob("*.sh"))
 
 
@@ -23,3 +25,21 @@ def test_shellcheck_finds_nothing(script: Path) -> None:
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
 def test_the_shell_can_read_it(script: Path) -> None:
     subprocess.run(["bash", "-n", str(script)], check=True)
+
+
+def test_a_host_tells_whether_its_entry_is_what_would_be_sent(tmp_path: Path) -> None:
+    entry = tmp_path / "entry"
+    shutil.copytree(ONSITE, entry, ignore=shutil.ignore_patterns("__pycache__", "__init__.py"))
+    (entry / "site.json").write_text("{}\n")
+    (entry / "__pycache__").mkdir()
+    (entry / "__pycache__" / "wsgi.pyc").write_text("made there")
+    assert said_of(entry) == entry_digest("{}")
+    assert said_of(entry) != entry_digest('{"name": "another"}')
+    (entry / "wsgi.py").write_text("changed by hand")
+    assert said_of(entry) != entry_digest("{}")
+
+
+def said_of(entry: Path) -> str:
+    look = next(script for script in SCRIPTS if script.name == "look.sh")
+    told = f'LC_ALL=C.UTF-8; . "{look}"; digest_entry "{entry}"'
+    return subprocess.run(["bash", "-c", told], capture_output=True, text=True).stdout.strip()

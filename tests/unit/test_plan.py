@@ -1,6 +1,7 @@
 """The exact plan of a deploy and of a rollback, as two texts that a reviewer can read."""
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,7 +25,7 @@ from deploy.steps.activate import activate
 from deploy.steps.code import push
 from deploy.steps.db import migrate, migrate_back
 from deploy.steps.finish import prune
-from deploy.workshop import Workshop, venv_key
+from deploy.workshop import Workshop, entry_digest, venv_key
 
 OLD, NEW = "000007-aaaaaaa", "000008-bbbbbbb"
 PROJECT = Project(
@@ -194,6 +195,17 @@ def test_a_venv_that_a_host_has_is_not_built_again() -> None:
     text = "\n".join(make_plan(DEPLOY, made[0].run, made).lines())
     assert "build_venv" not in text
     assert "fetch_wheels" not in text
+
+
+def test_programs_that_a_host_has_are_not_sent_again() -> None:
+    before = lines(DEPLOY, SOURCE, HOSTS[:1])
+    site = re.search(r"site\.json '(.*)'$", before, re.MULTILINE)
+    assert site
+    has = replace(found(HOSTS[0]), installed={"entry": entry_digest(site[1])})
+    made = targets(Release(NEW, "b" * 40, "v", "mig"), SOURCE, HOSTS[:1])
+    made = [replace(one, found=has, fleet=((HOSTS[0], has),)) for one in made]
+    plan = make_plan(DEPLOY, made[0].run, made)
+    assert "code.entry" in plan.idle
 
 
 def test_migrations_that_the_database_has_are_not_run_and_pages_are_asked_while_preparing() -> None:
