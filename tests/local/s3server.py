@@ -23,6 +23,9 @@ class S3Server:
 
     port: int
     asked: list[tuple[str, str]] = field(default_factory=list)
+    held: threading.Event = field(default_factory=threading.Event)
+    _hold_at: int = -1
+    _go_on: threading.Event = field(default_factory=threading.Event)
 
     @property
     def url(self) -> str:
@@ -43,10 +46,37 @@ class S3Server:
         """Each key in the bucket with its ETag, without the toolkit's own lists."""
         return {key: tag for key, tag in self.everything().items() if LISTS not in key}
 
+    def has(self, key: str) -> bool:
+        """Whether there is something of this name."""
+        return key in self.everything()
+
     def everything(self) -> dict[str, str]:
         """The same with these lists."""
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket="assets")
         return {one["Key"]: one["ETag"] for page in pages for one in page.get("Contents", ())}
+
+    @contextmanager
+    def holding(self, number: int) -> Iterator[None]:
+        """While the block lasts, the request of this number, counted from now, gets no answer.
+
+        `held` is set once it has come.
+        """
+        self.held.clear()
+        self._go_on.clear()
+        self._hold_at = len(self.asked) + number
+        try:
+            yield
+        finally:
+            self._hold_at = -1
+            self._go_on.set()
+
+    def take(self, verb: str, path: str) -> None:
+        """Note a request that has come, and hold it if that was asked for."""
+        number = len(self.asked)
+        self.asked.append((verb, path))
+        if number == self._hold_at:
+            self.held.set()
+            self._go_on.wait(60)
 
     def check_rights(self) -> None:
         """From now on credentials count, as they do anywhere else."""
@@ -87,7 +117,7 @@ def s3_server() -> Iterator[S3Server]:
     moto = DomainDispatcherApplication(create_backend_app)
 
     def counted(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
-        server.asked.append((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
+        server.take(environ["REQUEST_METHOD"], environ["PATH_INFO"])
         answer: Iterable[bytes] = moto(environ, start)
         return answer
 

@@ -171,8 +171,13 @@ def test_of_1500_files_only_the_10_that_changed_are_sent(site: Site, s3: S3Serve
     many = {f"pages/static/many/{n:04}.js": f"let number = {n};" for n in range(1497)}
     site.write(many)
     site.collect()
-    first = site.send()
-    assert first.startswith("0 files were there, 1500 of 1500 files and ")
+    *progress, last = site.run(*SEND).stdout.splitlines()
+    assert last.startswith("0 files were there, 1500 of 1500 files and ")
+    assert progress, "people see how far it is"
+    for line in progress:
+        assert re.fullmatch(r"\d+ of 1500 files and \d+ bytes sent", line)
+    counts = [int(line.split()[0]) for line in progress]
+    assert counts == sorted(set(counts))
     changed = {name: f"{text} // changed" for name, text in list(many.items())[100:110]}
     site.write(changed)
     site.collect()
