@@ -134,12 +134,6 @@ def test_the_changelog_has_this_version() -> None:
     assert versions[0] == __version__
 
 
-@pytest.mark.parametrize("page", ["docs/tutorial.md"])
-def test_the_fabfile_that_is_shown_offers_the_tasks(page: str, tmp_path: Path) -> None:
-    (example,) = (text for text in blocks(page, "python") if "takeover()" in text)
-    assert "deploy" in fabfile(tmp_path, example)["ns"].task_names
-
-
 def fabfile(folder: Path, text: str) -> dict[str, Any]:
     (folder / "fabfile.py").write_text(text)
     return runpy.run_path(str(folder / "fabfile.py"))
