@@ -240,7 +240,9 @@ def test_a_command_that_says_nothing_for_too_long_is_stopped(local: Local) -> No
     link = local()
     result = run(link, "echo first; sleep 300", quiet_limit=0.5)
     assert result.exit_code == 124
-    assert result.output == "first\nsaid nothing for 0.5 seconds: stopped\n"
+    # In between, bash may say that its child was terminated, if it still can.
+    assert result.output.startswith("first\n")
+    assert result.output.endswith("said nothing for 0.5 seconds: stopped\n")
     assert run(link, "echo next").output == "next\n"
 
 
