@@ -84,6 +84,40 @@ def trust(c: FleetContext, full: bool = False, seed: int = 0, only: str = "") ->
     _must([sys.executable, "-m", "tests.trust.trust", *words])
 
 
+@fleet_task(
+    stage=False,
+    help={
+        "quick": "Few contestants on one host and on four; about ten minutes.",
+        "hosts": "Numbers of web hosts: 1,4.",
+        "rtt": "Round-trip times in milliseconds: 0,50.",
+        "case": "Of first, redeploy, unchanged, rollback, static.",
+        "only": "Contestants by name.",
+        "rounds": "How often each case is measured at most.",
+        "markdown": "Print the tables as Markdown.",
+        "write": "Put the tables into README.md and docs/performance.md.",
+        "plot": "A folder for the curves, as SVG.",
+    },
+)
+def bench(
+    c: FleetContext,
+    quick: bool = False,
+    hosts: str = "",
+    rtt: str = "",
+    case: str = "",
+    only: str = "",
+    rounds: str = "",
+    markdown: bool = False,
+    write: bool = False,
+    plot: str = "",
+) -> None:
+    """Measure releases of one site by this toolkit, by other tools and by scripts."""
+    flags = {"quick": quick, "markdown": markdown, "write": write, "json": c.asked.json}
+    named = {"hosts": hosts, "rtt": rtt, "case": case, "only": only, "rounds": rounds, "plot": plot}
+    words = [f"--{name}" for name, given in flags.items() if given]
+    words += [f"--{name}={value}" for name, value in named.items() if value]
+    _must([sys.executable, "-m", "bench.bench", *words])
+
+
 def _must(argv: list[str]) -> None:
     if subprocess.run(argv, cwd=Path(__file__).parent, check=False).returncode:
         raise DeployError(f"{' '.join(argv[2:])} failed")
@@ -99,3 +133,4 @@ ns.add_collection(Collection("sandbox", up, down, sandbox_status))
 ns.add_task(demo)
 ns.add_task(test)
 ns.add_task(trust)
+ns.add_task(bench)
