@@ -111,7 +111,7 @@ def from_apache(hosts: Hosts, site: Checkout, from_nginx: Answers) -> Iterator[A
     assert from_nginx
     inventory = site.top / "inventories" / "sandbox.toml"
     text = inventory.read_text()
-    inventory.write_text(text + APACHE)
+    inventory.write_text(text.replace("[project]\n", f"[project]\n{APACHE}"))
     container = hosts.fleet.container("static1")
     try:
         hosts.on("static1", "mkdir -p /run/lock; nginx -s stop")
@@ -124,7 +124,7 @@ def from_apache(hosts: Hosts, site: Checkout, from_nginx: Answers) -> Iterator[A
         inventory.write_text(text)
         hosts.on("static1", "apachectl stop; rm -f /etc/apache2/sites-*/guestbook.conf")
         wait_for(lambda: not hosts.tried("static1", "pgrep -x apache2")[0])
-        hosts.on("static1", f"rm -f {ROOT}/.deploy/installed-apache; nginx")
+        hosts.on("static1", "nginx")
         script = site.fab("-H", "static1", "setup", "--script").out
         docker("exec", "--interactive", container, "sh", stdin=script.encode())
         site.fab("-R", "static", "rollback")
