@@ -13,6 +13,7 @@ from tests.sandbox.docker import docker, try_docker
 pytestmark = pytest.mark.docker
 
 UNIT = "guestbook-worker"
+UNITS = f'services.units = ["{UNIT}"]'
 USER = "www-data"
 PROGRAM = Path(deploy.__file__).parent / "templates" / "deploy-root"
 INIT = f"""#!/bin/sh
@@ -42,7 +43,7 @@ def worker(hosts: Hosts, live: dict[str, str], checkout: Checkout) -> Checkout:
     inventory = checkout.top / "inventories" / "sandbox.toml"
     assert live
     text = inventory.read_text().replace('roles = ["db"]', 'roles = ["db", "worker"]')
-    inventory.write_text(f'{text}services.units = ["{UNIT}"]\n')
+    inventory.write_text(text.replace("[project]\n", f"[project]\n{UNITS}\n"))
     hosts.on("db1", f"cat >/etc/init.d/{UNIT} <<'EOT'\n{INIT}EOT\nchmod 755 /etc/init.d/{UNIT}")
     script = checkout.fab("-H", "db1", "setup", "--script").out
     hosts.on("db1", f"cat >/tmp/prepare <<'EOT'\n{script}EOT\nsh /tmp/prepare")
@@ -86,9 +87,9 @@ def test_a_command_restarts_what_has_no_unit_and_knows_the_release(
     hosts: Hosts, worker: Checkout
 ) -> None:
     inventory = worker.top / "inventories" / "sandbox.toml"
-    text = inventory.read_text().rpartition("services.units")[0]
     writes = "echo $RELEASE in $(pwd -P) >/tmp/restarted; test ! -e /tmp/worker-falls"
-    inventory.write_text(f"{text}services.command = ['sh', '-c', '{writes}']\n")
+    command = f"services.command = ['sh', '-c', '{writes}']"
+    inventory.write_text(inventory.read_text().replace(UNITS, command))
     worker.title("With a command")
     release = worker.fab("deploy", "--json").result["release"]
     expected = f"{release} in {ROOT}/releases/{release}"
