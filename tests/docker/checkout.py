@@ -75,42 +75,52 @@ class Checkout:
     env: Mapping[str, str] = field(repr=False)
     secrets: Sequence[str] = field(repr=False)
 
-    def fab(self, *words: str, code: int = 0, env: Mapping[str, str] | None = None) -> Told:
-        """What `fab WORDS` says; it has to end with this exit code, and to keep every secret."""
+    def fab(
+        self,
+        *words: str,
+        code: int = 0,
+        env: Mapping[str, str] | None = None,
+        stdin: str = "",
+        raises: bool = False,
+    ) -> Told:
+        """What `fab WORDS` says; it has to end with this exit code, and to keep every secret.
+
+        `raises` if the site is to show a traceback of its own.
+        """
         done = subprocess.run(
             [FAB, *words],
             cwd=self.top,
             env={**self.env, **(env or {})},
-            stdin=subprocess.DEVNULL,
+            input=stdin,
             capture_output=True,
             text=True,
             timeout=PATIENCE,
             check=False,
         )
-        told = self._checked(Told(done.returncode, done.stdout, done.stderr))
+        told = self._checked(Told(done.returncode, done.stdout, done.stderr), raises)
         assert told.code == code, told.text
         return told
 
-    def start(self, *words: str) -> Running:
+    def start(self, *words: str, stdin: Path = Path(os.devnull)) -> Running:
         """Begins `fab WORDS` and does not wait for it."""
         out, err = self.top.parent / "out", self.top.parent / "err"
         number = len(list(self.top.parent.glob("out*")))
         out, err = (path.with_name(f"{path.name}{number}") for path in (out, err))
-        with out.open("wb") as to, err.open("wb") as errors:
+        with stdin.open("rb") as given, out.open("wb") as to, err.open("wb") as errors:
             process = subprocess.Popen(
                 [FAB, *words],
                 cwd=self.top,
                 env=self.env,
-                stdin=subprocess.DEVNULL,
+                stdin=given,
                 stdout=to,
                 stderr=errors,
             )
         return Running(process, out, err, self._checked)
 
-    def _checked(self, told: Told) -> Told:
+    def _checked(self, told: Told, raises: bool = False) -> Told:
         everything = told.text + told.log
         assert not [secret for secret in self.secrets if secret in everything], "a secret was said"
-        assert "Traceback" not in told.text, told.text
+        assert ("Traceback" in told.text) == raises, told.text
         return told
 
     def write(self, path: str, text: str) -> None:

@@ -1,21 +1,71 @@
 """The fleet of the stories, a checkout for each of them, and a release that is live before it."""
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from deploy.errors import DeployError
+from tests.docker.canaries import canaries
 from tests.docker.checkout import Checkout, environment, make_checkout
 from tests.docker.failing import Unharmed
 from tests.docker.hosts import Hosts
+from tests.docker.leaks import Leaks, attend
 from tests.docker.told import Told
 from tests.sandbox import files
 from tests.sandbox.fleet import down, up
 from tests.sandbox.members import Fleet
 
 STATE = Path(__file__).parents[2] / ".sandbox" / "tests"
+LEAKS = pytest.StashKey[Leaks]()
+COST = pytest.StashKey[str]()
+BEGUN = pytest.StashKey[list[tuple[float, str]]]()
+LAST = "test_no_secret_was_seen_anywhere_in_the_whole_session"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The verdict on all tests comes after them."""
+    items.sort(key=lambda item: item.name == LAST)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Remembers when each test began, to name the one in which a secret got out."""
+    item.config.stash.setdefault(BEGUN, []).append((time.time(), item.nodeid))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """What a test captured, and how it failed, holds no secret either."""
+    report = yield
+    leaks = item.config.stash.get(LEAKS, None)
+    if leaks and isinstance(report, pytest.TestReport):
+        said = "\n".join((report.longreprtext, *(text for _, text in report.sections)))
+        leaks.told(f"the report of {report.nodeid}", said)
+    return report
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Says what the watch over the secrets was worth."""
+    if COST in config.stash:
+        terminalreporter.write_line(config.stash[COST])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def leaks(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Leaks]:
+    """The watch over the secrets of every fleet, from the first test to the last."""
+    begun = pytestconfig.stash.setdefault(BEGUN, [])
+    watch = pytestconfig.stash[LEAKS] = Leaks(tmp_path_factory.getbasetemp(), begun)
+    with pytest.MonkeyPatch.context() as patch:
+        attend(watch, patch)
+        yield watch
+    watch.search_here()
+    pytestconfig.stash[COST] = watch.close()
+    assert watch.news() == []
 
 
 @pytest.fixture(scope="session")
@@ -53,9 +103,9 @@ def mend(hosts: Hosts) -> Callable[[], None]:
 
 @pytest.fixture(scope="session")
 def secrets(hosts: Hosts) -> tuple[str, ...]:
-    """What nobody may ever read: the site's key and the password of its database."""
-    kept = files.keep_secrets(hosts.fleet.state)
-    return kept.django, kept.database
+    """What nobody may ever read: every secret of the site, in all its forms."""
+    kept = canaries(files.keep_secrets(hosts.fleet.state))
+    return tuple(form for forms in kept.values() for form in forms)
 
 
 @pytest.fixture(scope="session")

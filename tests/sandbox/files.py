@@ -2,8 +2,9 @@
 
 import json
 import secrets
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 from tests.sandbox.members import Fleet, Member
 
@@ -12,6 +13,8 @@ KNOWN_HOSTS = "known_hosts"
 FLEET = "fleet.toml"
 SECRETS = "secrets.json"
 LOCK = "lock"
+PECULIAR = "/+&@%"
+"""What URLs have another way to write for, so that secrets there are not what they are here."""
 ALL = (KEY, f"{KEY}.pub", KNOWN_HOSTS, FLEET, SECRETS, LOCK)
 """Every file that a fleet makes in its state directory."""
 
@@ -30,17 +33,24 @@ class Secrets:
 
     django: str = field(repr=False)
     database: str = field(repr=False)
+    mail: str = field(repr=False)
+    bucket: str = field(repr=False)
 
 
 def keep_secrets(state: Path) -> Secrets:
     """The fleet's secrets, made at random the first time and kept in `state`."""
     path = state / SECRETS
-    if path.exists():
-        return Secrets(**json.loads(path.read_text()))
-    made = Secrets(django=secrets.token_urlsafe(50), database=secrets.token_hex(24))
-    path.touch(mode=0o600)
-    path.write_text(json.dumps(asdict(made)))
-    return made
+    known = json.loads(path.read_text()) if path.exists() else {}
+    new = {
+        "django": secrets.token_urlsafe(50),
+        "database": secrets.token_hex(24) + PECULIAR,
+        "mail": secrets.token_urlsafe(24) + PECULIAR,
+        "bucket": secrets.token_urlsafe(30),
+    }
+    if known.keys() < new.keys():
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(new | known))
+    return Secrets(**(new | known))
 
 
 def keep(path: Path, text: str) -> None:
@@ -85,10 +95,12 @@ def env_file(fleet: Fleet, site: str, secret: Secrets) -> str:
         "ADMINS": "admin@example.com",
         "SERVER_EMAIL": "guestbook@example.com",
         "STATIC_URL": f"{static[0]}/static/" if static else "/static/",
+        "EMAIL_HOST_PASSWORD": secret.mail,
+        "AWS_SECRET_ACCESS_KEY": secret.bucket,
     }
     if database:
         place = f"{database[0]}:5432/{site}"
-        pairs["DATABASE_URL"] = f"postgres://{site}:{secret.database}@{place}"
+        pairs["DATABASE_URL"] = f"postgres://{site}:{quote(secret.database, safe='')}@{place}"
     return "".join(f"{name}={value}\n" for name, value in pairs.items())
 
 

@@ -15,7 +15,7 @@ from tests.sandbox.packages import install
 WEB = Member("web1", ("web",), "sandbox-0-web1", ssh_port=20001, http_port=20002)
 STATIC = Member("static1", ("static",), "sandbox-0-static1", ssh_port=20003, http_port=20004)
 DB = Member("db1", ("db",), "sandbox-0-db1", ssh_port=20005)
-SECRET = files.Secrets(django="django-secret", database="database-secret")
+SECRET = files.Secrets("django-secret", "database/secret", "mail-secret", "bucket-secret")
 
 
 def pairs(fleet: Fleet) -> dict[str, str]:
@@ -66,7 +66,7 @@ def test_known_hosts_names_the_port_and_drops_the_comment() -> None:
 
 def test_the_site_is_told_where_its_database_and_its_static_files_are(tmp_path: Path) -> None:
     told = pairs(Fleet(tmp_path, (WEB, STATIC, DB)))
-    assert told["DATABASE_URL"] == "postgres://guestbook:database-secret@db1:5432/guestbook"
+    assert told["DATABASE_URL"] == "postgres://guestbook:database%2Fsecret@db1:5432/guestbook"
     assert told["STATIC_URL"] == "http://127.0.0.1:20004/static/"
     assert told["CSRF_TRUSTED_ORIGINS"] == "http://127.0.0.1:20002"
 
