@@ -44,6 +44,28 @@ check_files() {
   return 65
 }
 
+# visit_static STATIC ID PORT HOST_HEADER URL    Whether visitors get some files of release ID.
+visit_static() {
+  local release=$1/releases/$2 name count=0
+  while IFS= read -r name; do
+    if ! curl --silent --fail --max-time 10 --header "Host: $4" "http://127.0.0.1:$3$5$name" |
+      cmp -s - "$release/$name"; then
+      echo "visitors do not get $5$name of $2 as it was made, though it is there"
+      return 65
+    fi
+    count=$((count + 1))
+  done < <(some_files "$release")
+  echo "$count of these files were asked for over HTTP, and came as they are"
+}
+
+# some_files RELEASE            At most 20 of its files, evenly spread, whose names are fit for a URL.
+some_files() {
+  local list=$1/.hashed
+  [ -s "$list" ] || list=$1/.release-files
+  tr '\0\n' '\n ' <"$list" | grep -x '[A-Za-z0-9._/-]*' | grep -v '\.gz$\|\.br$' |
+    awk '{ name[NR] = $0 } END { for (i = 0; i < 20 && i < NR; i++) print name[int(i * (NR < 20 ? 1 : NR / 20)) + 1] }'
+}
+
 # ask_static PORT HOST_HEADER ID
 ask_static() {
   local answer

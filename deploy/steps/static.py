@@ -34,7 +34,7 @@ def sync(t: Target) -> Iterator[Action]:
     yield word("seal_static", t.layout.static, t.files.id, json.dumps(facts))
 
 
-@step("static.check", roles=("static",))
+@step("static.check", roles=("static",), needs=("curl",))
 def check(t: Target) -> Iterator[Action]:
     """see that the live files, and those that live pages name, are there and undamaged"""
     tree = t.found.static
@@ -56,8 +56,11 @@ def check(t: Target) -> Iterator[Action]:
                 f" fab -R static deploy-static --revision {release[7:]}",
             )
         wanted |= dict.fromkeys(there[-1:])
+    static = t.project.static
     for name in wanted:
         yield word("check_files", t.layout.static, name, quiet_limit=300.0)
+        served = (str(static.port), static.server_name or "localhost", static.url)
+        yield word("visit_static", t.layout.static, name, *served, quiet_limit=300.0)
 
 
 def _live_pages(t: Target) -> dict[str, str]:

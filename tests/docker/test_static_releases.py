@@ -4,6 +4,7 @@ import random
 import signal
 from collections.abc import Callable
 
+import brotli
 import pytest
 
 from tests.docker.checkout import Checkout
@@ -218,6 +219,13 @@ def test_a_damaged_file_is_found_and_the_next_release_mends_it(
     assert f"{name}: is not served" in base.fab("static.check", code=3).err
     base.fab("-R", "static", "deploy-static")
     base.fab("static.check")
+    closed = f"find {ROOT}/static/current/ {ROOT}/static/pool -name '*.css' -exec chmod"
+    hosts.on("static1", f"{closed} 600 {{}} +")
+    told = base.fab("static.check", code=3)
+    assert "visitors do not get /static/" in told.err, "whole on the disk, and closed to nginx"
+    hosts.on("static1", f"{closed} 644 {{}} +")
+    told = base.fab("static.check")
+    assert "20 of these files were asked for over HTTP" in told.text + told.log
     assert hosts.served() != live
 
 
@@ -255,6 +263,30 @@ def test_nginx_without_its_brotli_module_is_told_of_and_nothing_changes(
     assert "nothing was switched" in told.err
     assert hosts.served() == live
     assert "static.configure: nothing had to change" in base.fab("static.configure").out
+
+
+def test_nginx_with_its_brotli_module_sends_what_browsers_take(
+    hosts: Hosts, live: dict[str, str], base: Checkout
+) -> None:
+    module, quiet = "libnginx-mod-http-brotli-static", ">/dev/null 2>&1"
+    hosts.on("static1", f"apt-get update {quiet} && apt-get install -y {module} {quiet}")
+    sheet = "/static/guestbook/site.css"
+    try:
+        base.fab("--set", "static.brotli=true", "-R", "static", "deploy-static")
+        plain = hosts.get("static1", sheet)
+        said = {
+            offer: hosts.get("static1", sheet, **{"Accept-Encoding": offer})
+            for offer in ("gzip", "br", "gzip, deflate, br", "br;q=0")
+        }
+        base.fab("-R", "static", "rollback")
+    finally:
+        base.fab("static.configure")
+        hosts.on("static1", f"apt-get purge -y --autoremove {module} {quiet} && nginx -s reload")
+    codings = [answer.headers.get("content-encoding") for answer in said.values()]
+    assert codings == ["gzip", "br", "br", None]
+    assert brotli.decompress(said["br"].body) == plain.body
+    assert {answer.headers["content-type"] for answer in said.values()} == {"text/css"}
+    assert hosts.served() == live
 
 
 def test_uploads_outlive_every_release_and_are_not_touched(

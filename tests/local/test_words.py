@@ -3,9 +3,13 @@
 import json
 import os
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -236,6 +240,38 @@ def test_every_file_that_pages_name_is_looked_at(link: LocalLink, root: Path) ->
     assert "site.1.css: FAILED" in done.output
     assert "is not served" in done.output
     assert "fab -R static deploy-static --revision aaaaaaa" in done.output
+
+
+def test_some_files_are_asked_for_as_visitors_do(link: LocalLink, root: Path) -> None:
+    static = str(root / "static")
+    many = {f"site.{number:03}.css": f"b{{top:{number}px}}" for number in range(1, 51)}
+    made = static_release(root, A, **many, **{"it's 1.css": "i{}", "site.001.css.gz": "packed"})
+    handler = partial(Counting, directory=str(root / "static" / "releases"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        visit = ("visit_static", static, A, str(server.server_port), "shop.example", f"/{A}/")
+        done = do(link, *visit)
+        assert done.output == "20 of these files were asked for over HTTP, and came as they are\n"
+        assert done.ok
+        assert len(set(Counting.asked)) == 20
+        assert {Counting.asked[0], Counting.asked[-1]} == {
+            f"shop.example /{A}/site.001.css",
+            f"shop.example /{A}/site.048.css",
+        }
+        (made / "site.001.css").rename(made / "gone")
+        done = do(link, *visit)
+        server.shutdown()
+    assert done.exit_code == 65
+    assert f"visitors do not get /{A}/site.001.css of {A} as it was made" in done.output
+
+
+class Counting(SimpleHTTPRequestHandler):
+    """Gives out files, and remembers for which site it was asked for which of them."""
+
+    asked: ClassVar[list[str]] = []
+
+    def log_message(self, _format: str, *_words: object) -> None:
+        self.asked.append(f"{self.headers['Host']} {self.path}")
 
 
 def test_a_release_of_the_same_files_mends_what_was_damaged(link: LocalLink, root: Path) -> None:
