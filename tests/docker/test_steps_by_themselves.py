@@ -90,6 +90,11 @@ def test_a_changed_configuration_reaches_apache(
     try:
         base.fab("--set", "web.media=/uploads/", "apache.configure")
         assert hosts.get("web1", "/uploads/hello.txt").status == 200
+        base.fab("--set", "web.media=", "apache.configure")
+        wait_for(lambda: hosts.get("web1", "/uploads/hello.txt").status == 404)
+        assert hosts.get("web1", "/media/hello.txt").status == 404, (
+            "a media server of its own has it"
+        )
     finally:
         base.fab("apache.configure")
     wait_for(lambda: hosts.get("web1", "/uploads/hello.txt").status == 404)
