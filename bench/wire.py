@@ -8,6 +8,7 @@ imitate slow start, loss or a narrow line.
 import asyncio
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 
 CHUNK = 1 << 18
@@ -104,9 +105,18 @@ class _Call:
 
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
+        self._going: set[asyncio.Task[None] | None] = set()
 
     async def come(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Carry one connection until both sides are done."""
+        # The loop itself keeps only weak references to its tasks.
+        self._going.add(task := asyncio.current_task())
+        try:
+            await self._connect(reader, writer)
+        finally:
+            self._going.discard(task)
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         wire, delay = self.wire, self.wire.delay
         wire.count.connections += 1
         # SYN, SYN-ACK, ACK: the host hears of the connection after one and a half round trips.
@@ -136,10 +146,11 @@ class _Call:
         loop, late = asyncio.get_running_loop(), asyncio.Queue[tuple[float, bytes]]()
 
         async def read() -> None:
-            while chunk := await source.read(CHUNK):
-                if out:
-                    self._count_out(len(chunk), heard)
-                late.put_nowait((loop.time() + delay, chunk))
+            with suppress(OSError):
+                while chunk := await source.read(CHUNK):
+                    if out:
+                        self._count_out(len(chunk), heard)
+                    late.put_nowait((loop.time() + delay, chunk))
             late.put_nowait((loop.time() + delay, b""))
 
         reading = loop.create_task(read())
