@@ -33,7 +33,7 @@ def main(arguments: list[str]) -> int:
     salt = sys.stdin.readline().strip()
     try:
         release = release_of(options.root, options.release)
-        about = facts(options.root)
+        about = facts(options.root, release)
         module = options.settings or about["settings"]
         values = enter(options.root, release, module)
     except NotReady as error:

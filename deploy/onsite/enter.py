@@ -19,8 +19,12 @@ HERE = Path(__file__).resolve().parent
 OURS = tuple(path.stem for path in HERE.glob("*.py"))
 
 
-def facts(root: Path) -> dict[str, Any]:
-    """What the toolkit wrote about the site in entry/site.json. NotReady if it cannot be read."""
+def facts(root: Path, release: Path) -> dict[str, Any]:
+    """What the toolkit wrote about the site in entry/site.json. NotReady if it cannot be read.
+
+    A release has its own word on what is its own: it is loaded by the settings that it was made
+    for, also when a later one, or one that never went live, has others.
+    """
     path = root / "entry" / "site.json"
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -28,7 +32,16 @@ def facts(root: Path) -> dict[str, Any]:
         raise NotReady(f"{path} cannot be read: {error}; `fab setup` writes it") from None
     if not isinstance(found, dict) or not found.get("settings"):
         raise NotReady(f"{path} names no settings module; `fab setup` writes it")
-    return found
+    return found | _own(release)
+
+
+def _own(release: Path) -> dict[str, Any]:
+    try:
+        made = json.loads((release / "release.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # not sealed yet: then entry/site.json is about this release
+        return {}
+    site = made.get("site") if isinstance(made, dict) else None
+    return site if isinstance(site, dict) else {}
 
 
 def release_of(root: Path, name: str) -> Path:

@@ -17,8 +17,9 @@ def main(arguments: list[str]) -> int:
     root = Path(arguments[0])
     values: dict[str, str] = {}
     try:
-        module = facts(root)["settings"]
-        values = enter(root, release_of(root, arguments[1]), module)
+        release = release_of(root, arguments[1])
+        module = facts(root, release)["settings"]
+        values = enter(root, release, module)
         from django.conf import settings
 
         if not settings.SECRET_KEY:

@@ -100,7 +100,8 @@ def keys_of(values: dict[str, str]) -> Keys:
 
 def must_be_taken(root: Path, release: str, keys: Keys) -> None:
     """NotReady unless the settings, with these keys in the environment, take all of them."""
-    enter(root, release_of(root, release), facts(root)["settings"])
+    made = release_of(root, release)
+    enter(root, made, facts(root, made)["settings"])
     os.environ[OLD] = ",".join(keys[1:])
     from django.conf import settings
 

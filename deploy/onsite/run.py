@@ -25,7 +25,8 @@ def main(arguments: list[str]) -> int:
         return 2
     root = Path(arguments[0])
     try:
-        values = enter(root, release_of(root, arguments[1]), facts(root)["settings"])
+        release = release_of(root, arguments[1])
+        values = enter(root, release, facts(root, release)["settings"])
     except NotReady as error:
         sys.stderr.write(f"{error}\n")
         return 2

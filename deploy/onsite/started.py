@@ -19,7 +19,8 @@ def started(
     """
     values: dict[str, str] = {}
     try:
-        values = enter(root, release_of(root, release), facts(root)["settings"])
+        made = release_of(root, release)
+        values = enter(root, made, facts(root, made)["settings"])
         import django
 
         django.setup()

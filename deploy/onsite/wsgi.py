@@ -39,7 +39,7 @@ def begin() -> Application:
     release = link.resolve()
     values: dict[str, str] = {}
     try:
-        site = facts(ROOT)
+        site = facts(ROOT, release)
         values = enter(ROOT, release, site["settings"])
         package = site["settings"].partition(".settings")[0]
         application = load(site.get("wsgi") or f"{package}.wsgi:application")

@@ -75,6 +75,7 @@ def seal(t: Target) -> Iterator[Action]:
         "revision": t.code.revision,
         "venv": venv_key(t.made_from, t.found),
         "migrations": t.code.migrations,
+        "site": {"settings": t.project.settings, "wsgi": t.project.wsgi},
     }
     where = (t.layout.root, t.code.id, t.project.static.root)
     yield word("seal", *where, json.dumps(facts), quiet_limit=300.0)

@@ -309,6 +309,16 @@ def test_a_module_runs_in_the_release_with_its_environment_and_its_own_words(roo
     assert done.stdout == "__main__ ['--queue', 'mail'] good day\n", done.stderr
 
 
+def test_a_release_keeps_its_settings_when_one_that_never_went_live_had_others(root: Path) -> None:
+    site = root / "entry" / "site.json"
+    own = json.loads(site.read_text())
+    made = {"id": OLD, "site": {"settings": own["settings"], "wsgi": own.get("wsgi", "")}}
+    (root / "releases" / OLD / "release.json").write_text(json.dumps(made))
+    site.write_text(json.dumps({**own, "settings": "renamed.production"}))
+    assert serve(root, get("/page")).answers[0].status == "200 OK"
+    assert run(root, OLD, "check").returncode == 0
+
+
 @pytest.mark.parametrize("name", [NEW, "current", "../../etc", ".", ""])
 def test_a_management_command_of_no_release_is_not_started(root: Path, name: str) -> None:
     done = run(root, name, "check")
