@@ -94,7 +94,7 @@ def trust(c: FleetContext, full: bool = False, seed: int = 0, only: str = "") ->
         "only": "Contestants by name.",
         "rounds": "How often each case is measured at most.",
         "markdown": "Print the tables as Markdown.",
-        "write": "Put the tables into README.md and docs/performance.md.",
+        "write": "Parts to put into README.md and docs/performance.md: summary,targets,scale,all.",
         "plot": "A folder for the curves, as SVG.",
     },
 )
@@ -107,12 +107,13 @@ def bench(
     only: str = "",
     rounds: str = "",
     markdown: bool = False,
-    write: bool = False,
+    write: str = "",
     plot: str = "",
 ) -> None:
     """Measure releases of one site by this toolkit, by other tools and by scripts."""
-    flags = {"quick": quick, "markdown": markdown, "write": write, "json": c.asked.json}
-    named = {"hosts": hosts, "rtt": rtt, "case": case, "only": only, "rounds": rounds, "plot": plot}
+    flags = {"quick": quick, "markdown": markdown, "json": c.asked.json}
+    named = {"hosts": hosts, "rtt": rtt, "case": case, "only": only, "rounds": rounds}
+    named |= {"write": write, "plot": plot}
     words = [f"--{name}" for name, given in flags.items() if given]
     words += [f"--{name}={value}" for name, value in named.items() if value]
     _must([sys.executable, "-m", "bench.bench", *words])

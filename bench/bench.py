@@ -29,7 +29,7 @@ Host {name}
   UserKnownHostsFile {known_hosts}
   StrictHostKeyChecking yes
 """
-UNSAID = ("--json", "--markdown", "--write", "--keep")
+UNSAID = ("--json", "--markdown", "--write", "--plot", "--keep")
 """Options that change nothing of what is measured."""
 Tell = Callable[[str], None]
 
@@ -37,7 +37,7 @@ Tell = Callable[[str], None]
 def main(words: Sequence[str]) -> int:
     """Run as a program: measure, or read what was measured, and show it."""
     said = _parser().parse_args(words)
-    said.typed = " ".join(word for word in words if word not in UNSAID)
+    said.typed = " ".join(word for word in words if not word.startswith(UNSAID))
     stream = sys.stderr if said.json or said.markdown else sys.stdout
     tell: Tell = lambda line: print(line, file=stream, flush=True)  # noqa: E731
     try:
@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--minutes", type=float, help="begin no other round after so many")
     parser.add_argument("--json", action="store_true", help="one line a ratio")
     parser.add_argument("--markdown", action="store_true", help="the tables as Markdown")
-    parser.add_argument("--write", action="store_true", help="put the tables into the pages")
+    parser.add_argument("--write", type=_words, help=f"put into pages: {', '.join(show.PARTS)}")
     parser.add_argument("--plot", type=Path, help="a folder for the curves, as SVG")
     parser.add_argument("--read", type=Path, help="show what an earlier run has kept")
     parser.add_argument("--keep", action="store_true", help="leave the fleet there")
@@ -174,7 +174,7 @@ def shown(results: Results, said: argparse.Namespace, tell: Tell) -> None:
     else:
         show.tables(results)
     if said.write:
-        tell(f"wrote {', '.join(show.write(results, TOP))}")
+        tell(f"wrote {', '.join(show.write(results, TOP, said.write))}")
     if said.plot:
         tell(f"wrote {', '.join(show.plot(results, said.plot))}")
 

@@ -89,10 +89,10 @@ def summary(results: Results) -> str:
 
 
 def growth(results: Results) -> str:
-    """Our costs by hosts: measured, then modelled; empty without enough sizes."""
+    """Our costs by hosts: measured, then modelled. Raises Refused without two numbers of hosts."""
     found = scale(results)
     if not found:
-        return ""
+        raise Refused("only one number of hosts was measured", hint="--hosts 1,8,32")
     heads = ["hosts", "CPU s", "CPU s a host", "memory, MB", "sent, MB", "first deploy, MB sent"]
     lines = [
         _grown(str(hosts), hosts, (cpu, memory, sent), found.first_sent)
@@ -178,21 +178,28 @@ def measured_on(results: Results) -> str:
     )
 
 
-def write(results: Results, top: Path) -> list[str]:
-    """Put the tables between the marks of the pages; the pages that were written."""
-    parts = {
-        "summary": f"{measured_on(results)}\n\n{summary(results)}",
-        "targets": f"{measured_on(results)}\n\n{targets(results)}",
-        "all": markdown(results),
-        "scale": growth(results),
-    }
+PARTS: dict[str, Callable[[Results], str]] = {
+    "summary": summary,
+    "targets": targets,
+    "scale": growth,
+    "all": markdown,
+}
+"""What goes between marks of these names."""
+
+
+def write(results: Results, top: Path, which: Sequence[str] = tuple(PARTS)) -> list[str]:
+    """Put parts between the marks of the pages; the pages that were written.
+
+    Raises Refused for a part that there is not.
+    """
+    if unknown := sorted(set(which) - set(PARTS)):
+        raise Refused(f"no part is called {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    parts = {name: f"{measured_on(results)}\n\n{PARTS[name](results)}" for name in which}
     written = []
     for page in PAGES:
         path = top / page
         text = path.read_text()
         for name, part in parts.items():
-            if not part:
-                continue
             begin, end = (MARK.format(name=name, edge=edge) for edge in ("begins", "ends"))
             between = re.compile(f"{re.escape(begin)}.*{re.escape(end)}", re.DOTALL)
             text = between.sub(_literal(f"{begin}\n{part}\n{end}"), text)
