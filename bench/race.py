@@ -62,6 +62,10 @@ class Race:
     def run(self) -> list[Measurement]:
         """First deploys once; then rounds of all else until there were enough or time is up."""
         groups = [self.group(count) for count in self.wish.hosts]
+        for contestant in self.contestants:
+            if contestant.has_caches:
+                self.hosts.wipe(contestant.name, groups[0])
+                self.unmeasured(contestant.deploy(self.place, groups[0]))
         for group in groups:
             for contestant in [one for one in self.contestants if one.name not in self.lost]:
                 with self.forgiving(contestant):

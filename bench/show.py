@@ -28,6 +28,8 @@ HEADS = (
     "KB sent",
 )
 PAGES = ("README.md", "docs/performance.md")
+WIDTH = 120
+"""Columns of a table that goes to a file."""
 MARK = "<!-- bench {name} {edge} -->"
 
 
@@ -61,6 +63,8 @@ def _row(name: str, runs: Sequence[Measurement], floor: float | None, cell: Cell
 def tables(results: Results) -> None:
     """Print a table for each cell, who took part, and who is missing."""
     console = Console()
+    if not console.is_terminal:
+        console.width = WIDTH
     for cell in results.cells:
         table = Table(*HEADS, title=str(cell), title_justify="left")
         for column in table.columns[1:]:
@@ -69,7 +73,7 @@ def tables(results: Results) -> None:
             table.add_row(*row, style="bold" if row[0] == "us" else "")
         console.print(table)
     for line in _who(results):
-        console.print(line, highlight=False)
+        console.print(line, highlight=False, markup=False)
 
 
 def markdown(results: Results) -> str:

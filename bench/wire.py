@@ -113,6 +113,8 @@ class _Call:
         self._going.add(task := asyncio.current_task())
         try:
             await self._connect(reader, writer)
+        except asyncio.CancelledError:
+            return  # all wires are cut
         finally:
             self._going.discard(task)
 

@@ -70,6 +70,10 @@ class Contestant(Protocol):
     def is_peer(self) -> bool:
         """Whether it is a tool that people choose instead of this one."""
 
+    @property
+    def has_caches(self) -> bool:
+        """Whether its first run makes here what others are given ready: wheels, packages."""
+
     def prepare(self, place: Place) -> str:
         """Install what it needs on this machine; its versions. Raises Missing."""
 

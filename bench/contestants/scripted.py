@@ -13,6 +13,7 @@ class Scripted:
 
     name = ""
     is_peer = True
+    has_caches = False
     file = ""
 
     def program(self, place: Place) -> list[str]:

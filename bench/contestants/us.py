@@ -33,6 +33,7 @@ class Us:
 
     name = "us"
     is_peer = False
+    has_caches = True
 
     def prepare(self, place: Place) -> str:
         """Nothing is to be installed."""
