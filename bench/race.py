@@ -65,6 +65,7 @@ class Race:
         for contestant in self.contestants:
             if contestant.has_caches:
                 self.hosts.wipe(contestant.name, groups[0])
+                self.hosts.turn_to(contestant.name, groups[0])
                 self.unmeasured(contestant.deploy(self.place, groups[0]))
         for group in groups:
             for contestant in [one for one in self.contestants if one.name not in self.lost]:
