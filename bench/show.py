@@ -83,13 +83,13 @@ def markdown(results: Results) -> str:
 
 
 def summary(results: Results) -> str:
-    """One table of medians: a line a cell, a column a contestant."""
+    """One table of medians of both clocks: a line a cell, a column a contestant."""
     names = list(results.versions)
     lines = [
-        [str(cell), *(_seconds(results.seconds(cell, name)) for name in names)]
+        [str(cell), *(_seconds(cell, results.of(cell, name)) for name in names)]
         for cell in results.cells
     ]
-    return _table(["seconds, medians", *names], lines)
+    return _table(["seconds until the command ends / until warm", *names], lines)
 
 
 def growth(results: Results) -> str:
@@ -174,11 +174,12 @@ GOALS: dict[str, tuple[float | None, float | None, float | None]] = {
 def measured_on(results: Results) -> str:
     """Date, command, machine, and who took part."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    runs = sorted({len(runs) for cell in results.cells for _, runs in results.in_cell(cell)})
+    found = {len(runs) for cell in results.cells for _, runs in results.in_cell(cell)}
+    runs = "one run" if found == {1} else f"{min(found)} to {max(found)} runs"
     return (
-        f"Measured {results.when} by `{results.command}`: {os.cpu_count()} cores, {memory:.0f} GiB,"
+        f"Measured {results.when} by `{results.command}`:\n{os.cpu_count()} cores, {memory:.0f} GiB,"
         f" Linux {platform.release().split('-')[0]}; hosts and operator share the machine;"
-        f" {runs[0]} to {runs[-1]} runs a cell."
+        f" {runs} a cell."
     )
 
 
@@ -259,8 +260,12 @@ def _who(results: Results) -> list[str]:
     return present + [f"{name} is missing: {why}" for name, why in results.missing.items()]
 
 
-def _seconds(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
+def _seconds(cell: Cell, runs: Sequence[Measurement]) -> str:
+    if not runs:
+        return "-"
+    ended = f"{median(one.seconds for one in runs):.1f}"
+    # Static files are served the instant they are switched to.
+    return ended if cell.case == STATIC else f"{ended} / {median(one.warm for one in runs):.1f}"
 
 
 def _table(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
