@@ -102,7 +102,9 @@ def test_the_processes_that_answer_have_loaded_the_live_release(
     hosts: Hosts, live: dict[str, str]
 ) -> None:
     for name in WEB:
-        said = hosts.on(name, f"cd {ROOT}/run && grep -l 'loaded {live[name]}' *-*").split()
+        green = hosts.tried(name, f"test -e {ROOT}/current/.slot-green")[0]
+        files = "green-*" if green else "blue-*"
+        said = hosts.on(name, f"cd {ROOT}/run && grep -l 'loaded {live[name]}' {files}").split()
         alive = [hosts.tried(name, f"test -d /proc/{file.rpartition('-')[2]}")[0] for file in said]
         assert alive.count(True) == 2
 
