@@ -59,13 +59,15 @@ class Goal:
     """What a run makes live. None: that kind stays as it is, or is not selected.
 
     `source` is what the hosts are sent, None if they have it already. `back` is what happens to the
-    schema in a rollback, None if it stays.
+    schema in a rollback, None if it stays; `origin` is what the release that a rollback goes to was
+    made from, None if nobody has to know, or git does not.
     """
 
     web: Release | None
     static: Release | None
     source: Source | None = None
     back: WayBack | None = None
+    origin: Source | None = None
 
     @property
     def id(self) -> str | None:
@@ -138,7 +140,7 @@ def rollback_target(hosts: Sequence[Host], found: Found, to: str) -> Goal:
 def _must_have_files(web_id: str, serving: Sequence[Host], found: Found) -> None:
     """Raises Refused if a static host lacks files that pages of the release name."""
     if any(host.project.static.mode == "storage" for host in serving):
-        return  # nothing is ever taken out of the bucket
+        return  # the bucket is asked by a step of the rollback
     digests = {found[host.name].web.files.get(web_id) for host in serving} - {None}
     lacking = [
         name

@@ -14,7 +14,7 @@ from deploy.host import CODE
 from deploy.steps import HERE, Phase, Step
 from deploy.steps.activate import activate, change_slot, check
 from deploy.steps.backup import restore, save, save_now
-from deploy.steps.bucket import check_kept, check_sent, invalidate, prune_bucket, send
+from deploy.steps.bucket import check_back, check_kept, check_sent, invalidate, prune_bucket, send
 from deploy.steps.build import check_files, collect, export, wheels
 from deploy.steps.checks import gate
 from deploy.steps.code import entry, install, push, seal
@@ -130,7 +130,8 @@ DEPLOY_STATIC = Flow(
 )
 
 ROLLBACK = Flow(
-    "rollback", (warm, save, begin, switch, migrate_back, ask_again, activate, decide, commit)
+    "rollback",
+    (check_back, warm, save, begin, switch, migrate_back, ask_again, activate, decide, commit),
 )
 
 # Parts of a deploy by themselves, for the tasks in groups.

@@ -35,7 +35,7 @@ from deploy.report.words import closing_words, opening_words
 from deploy.runner import StepsFailed, run_plan
 from deploy.schema import KEEP, Schema, keeping, question, understood, way_back
 from deploy.signals import as_interrupts, too_late
-from deploy.source import resolve
+from deploy.source import Source, resolve
 from deploy.stage import Stage
 from deploy.steps import HERE, Target
 from deploy.steps.build import check_files
@@ -84,12 +84,23 @@ def rollback(
         )
 
     def choose(hosts: Sequence[Host], found: Found) -> Goal:
-        return rollback_target(hosts, found, to)
+        goal = rollback_target(hosts, found, to)
+        return replace(goal, origin=_origin(asked, means, stage, goal))
 
     def ask(fleet: Fleet, found: Found, goal: Goal) -> Goal:
         return replace(goal, back=asked_back(fleet, found, goal, schema))
 
     return run_flow(asked, means, stage, flow, choose, ask)
+
+
+def _origin(asked: Asked, means: Means, stage: Stage, goal: Goal) -> Source | None:
+    """The revision of a release, if its own storage is needed to ask a bucket for its files."""
+    if goal.web is None or stage.project.static.mode != "storage":
+        return None
+    try:
+        return resolve(asked.top, stage.project, goal.web.id[7:], means.run_here)
+    except Refused:
+        return None  # another machine deployed it; the step says that nobody looked
 
 
 def asked_back(fleet: Fleet, found: Found, goal: Goal, wish: str) -> WayBack | None:
@@ -272,6 +283,7 @@ def _planned(
             static=goal.static,
             source=goal.source,
             back=goal.back,
+            origin=goal.origin,
             fleet=everyone,
             witnesses=others,
             stage=stage.name,

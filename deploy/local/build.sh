@@ -93,6 +93,16 @@ same_files() {
   [ -z "${lacking-}" ]
 }
 
+# if_possible OTHERWISE COMMAND...      Says OTHERWISE if the command fails, and is content; unless it
+# has found out (exit code 65) what it was asked for.
+if_possible() {
+  otherwise=$1 code=0
+  shift
+  "$@" || code=$?
+  [ "$code" != 65 ] || return 65
+  [ "$code" = 0 ] || echo "warning: $otherwise"
+}
+
 # invalidate CHANGED COMMAND...    Tells a CDN which paths have other content now. They stay in
 # CHANGED until it has accepted them: what this run cannot tell it, the next one does.
 invalidate() {
@@ -110,7 +120,7 @@ invalidate() {
 
 word=$1
 shift
-case $word in same_files | invalidate)
+case $word in same_files | invalidate | if_possible)
   "$word" "$@"
   exit
   ;;

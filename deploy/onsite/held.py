@@ -20,6 +20,10 @@ LIST = re.compile(re.escape(LISTS) + r"([^/]+)/([0-9a-f]{16})-[0-9a-f]{16}\.json
 OWNER = re.compile(r"[A-Za-z0-9._-]+")
 
 
+class Lacking(Unfit):
+    """The bucket was asked, and does not have what a release needs."""
+
+
 class Files(NamedTuple):
     """The files of a release: those that carry digests in their names, and the others."""
 
@@ -56,7 +60,7 @@ class Held:
         return [name for name in names if same[name]], [name for name in names if not same[name]]
 
     def must_have(self, wanted: Mapping[str, Mine], whose: str, mend: str) -> None:
-        """Unfit unless these files of `whose` release are there with the right content."""
+        """Lacking unless these files of `whose` release are there with the right content."""
         found, says = self.compared(wanted), self.bucket.says
         _, wrong = self.read(found.unclear, wanted)
         faults = []
@@ -72,7 +76,7 @@ class Held:
                 f" overwritten: delete them there, then {mend}"
             )
         if faults:
-            raise Unfit("; ".join(faults))
+            raise Lacking("; ".join(faults))
 
     def remember(self, names: Iterable[str], mine: Mapping[str, Mine]) -> None:
         """Keep what a later listing will not tell of these files, which are right now."""

@@ -2,6 +2,9 @@
 
 kept.py check SETTINGS OWNER DIGEST=RELEASE...: whether the bucket has the files of each of these
 releases, and whether visitors get those of the first, of which a few are asked for over HTTP.
+kept.py back SETTINGS OWNER DIGEST=RELEASE: the same of a release that is gone back to, whose
+files are not here: exit code LACKING if the bucket was asked and has not all; visitors are not
+asked.
 kept.py prune SETTINGS OWNER DIGEST=RELEASE...: take away what only releases of this owner name
 that are not among these.
 
@@ -20,19 +23,21 @@ from pathlib import Path
 
 from bucket import Bucket, site_bucket
 from contents import Mine, collected, listed
-from held import Files, Held, digest_of, md5
+from held import Files, Held, Lacking, digest_of, md5
 from staticsite import Unfit, enter, one_line, static_root
 
 ASKED = 20
 """At most so many files are asked for over HTTP."""
+LACKING = 65
+"""The exit code of a bucket that has not what it should have."""
 TIMEOUT = 10.0
 """Seconds to wait for each of them."""
 
 
 def main(arguments: list[str]) -> int:
-    """Check or prune. Returns the exit code."""
-    if len(arguments) < 3 or arguments[0] not in ("check", "prune"):
-        sys.stderr.write("usage: kept.py check|prune SETTINGS OWNER DIGEST=RELEASE...\n")
+    """Check, or prune. Returns the exit code."""
+    if len(arguments) < 3 or arguments[0] not in ("check", "back", "prune"):
+        sys.stderr.write("usage: kept.py check|back|prune SETTINGS OWNER DIGEST=RELEASE...\n")
         return 2
     verb, settings, owner, *words = arguments
     here = Path.cwd().resolve()
@@ -43,16 +48,23 @@ def main(arguments: list[str]) -> int:
         kept = dict(word.split("=", 1) for word in words)
         if verb == "check":
             _check(held, owner, kept, root)
+        elif verb == "back":
+            _whole(held, owner, kept, root)
         else:
             _prune(held, owner, kept)
     except Unfit as error:
         sys.stderr.write(one_line(error))
-        return 1
+        return LACKING if verb == "back" and isinstance(error, Lacking) else 1
     return 0
 
 
 def _check(held: Held, owner: str, kept: Mapping[str, str], root: Path) -> None:
     """Unfit unless the bucket has the files of all these releases, and visitors get the first's."""
+    _visit(held.bucket, _whole(held, owner, kept, root))
+
+
+def _whole(held: Held, owner: str, kept: Mapping[str, str], root: Path) -> dict[str, Mine]:
+    """The files of the first release that has any; Lacking unless the bucket has those of all."""
     asked: dict[str, Mine] = {}
     for digest, release in kept.items():
         wanted = _wanted(held, owner, digest, root)
@@ -62,7 +74,7 @@ def _check(held: Held, owner: str, kept: Mapping[str, str], root: Path) -> None:
         held.must_have(wanted, release, f"fab deploy-static --revision {release[7:]}")
         _say(f"{held.bucket.says} has all {len(wanted)} files that pages of {release} name")
         asked = asked or wanted
-    _visit(held.bucket, asked)
+    return asked
 
 
 def _wanted(held: Held, owner: str, digest: str, root: Path) -> dict[str, Mine]:
@@ -70,6 +82,8 @@ def _wanted(held: Held, owner: str, digest: str, root: Path) -> dict[str, Mine]:
     for name, what in held.lists().items():
         if what == (owner, digest):
             return held.list(name).hashed
+    if not (root / ".hashed").exists():
+        return {}
     text, mine = (root / ".hashed").read_bytes(), collected(root)
     if digest != (digest_of(text) if text else ""):
         return {}

@@ -37,7 +37,8 @@ class Target:
     `web` and `static` are the releases that this run makes live, None where it makes none.
     `fleet` holds every host of the run with its findings, for steps that build for all of them;
     `witnesses` are the other hosts of the stage that hold releases.
-    `source` is None when nothing is built, as in a rollback; `back` are migrations to take back.
+    `source` is None when nothing is built, as in a rollback; `back` are migrations to take back,
+    and `origin` is what the release of a rollback was made from, if it is needed and git knows it.
     `stage` is the name of the stage.
     """
 
@@ -49,6 +50,7 @@ class Target:
     static: Release | None = None
     source: Source | None = None
     back: WayBack | None = None
+    origin: Source | None = None
     fleet: tuple[tuple[Host, Findings], ...] = ()
     witnesses: tuple[tuple[Host, Findings], ...] = ()
     stage: str = ""
@@ -77,9 +79,10 @@ class Target:
 
     @property
     def made_from(self) -> Source:
-        """The revision that is being released. Only steps of a deploy may ask."""
-        assert self.source is not None  # noqa: S101 - as above
-        return self.source
+        """The revision that is released or gone back to. Only steps that need it may ask."""
+        made_from = self.source or self.origin
+        assert made_from is not None  # noqa: S101 - as above
+        return made_from
 
     @property
     def collected(self) -> Path:

@@ -1,10 +1,11 @@
 """Static files in S3 or behind a CDN: sent from here, through the project's own storage."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from deploy.command import Action, Command
 from deploy.steps import HERE, Target, step
-from deploy.steps.build import BUILD
+from deploy.steps.build import BUILD, export_here, packages
 from deploy.workshop import ONSITE
 
 SEND_QUIET = 600.0
@@ -62,6 +63,27 @@ def _kept(t: Target) -> tuple[str, ...]:
 def check_kept(t: Target) -> Iterator[Action]:
     """see that the bucket has the files of every release that is kept, and serves them"""
     yield _asked(t, "kept.py", "check", t.project.settings, _owner(t), *_kept(t))
+
+
+@step("static.check", roles=(HERE,))
+def check_back(t: Target) -> Iterator[Action]:
+    """see that the bucket still has the files of the release that is gone back to"""
+    if not _concerned(t):
+        return
+    unasked = f"the bucket was not asked for the files of {t.code.id}"
+    if t.origin is None:
+        yield Command(("echo", f"warning: {unasked}: git here does not know its revision"))
+        return
+    for made in (*export_here(t), *packages(t)):
+        yield _if_possible(f"what {t.code.id} needs cannot be made here", made)
+    [kept] = [one for one in _kept(t) if one.endswith(f"={t.code.id}")] or [f"={t.code.id}"]
+    asked = _asked(t, "kept.py", "back", t.project.settings, _owner(t), kept)
+    yield _if_possible(unasked, replace(asked, cwd=str(t.workshop.export(t.origin))))
+
+
+def _if_possible(otherwise: str, action: Command) -> Command:
+    """Nobody is kept from going back because this machine or the bucket is not at its best."""
+    return replace(action, argv=("sh", BUILD, "if_possible", otherwise, *action.argv))
 
 
 @step("static.prune", roles=(HERE,))

@@ -199,6 +199,43 @@ def test_a_file_that_is_deleted_in_the_bucket_is_found_and_put_back(
     assert ask(hosts.stylesheet()).status == 200
 
 
+def test_a_rollback_asks_the_bucket_first_and_is_refused_if_a_file_is_gone(
+    hosts: Hosts, shop: Checkout, s3: S3Server, ink: Callable[[str], str]
+) -> None:
+    shop.fab("deploy")
+    key = hosts.stylesheet().rpartition("/assets/")[2]
+    ink("gold")
+    shop.fab("deploy")
+    live = pages(hosts)
+    gone = s3.client.get_object(Bucket="assets", Key=key)
+    s3.client.delete_object(Bucket="assets", Key=key)
+    told = shop.fab("rollback", code=3)
+    assert "static.check failed on here: the bucket assets lacks 1 of " in told.err
+    again = told.err.partition(": fab deploy-static --revision ")[2].split()[0]
+    assert pages(hosts) == live
+    s3.client.put_object(
+        Bucket="assets", Key=key, Body=gone["Body"].read(), ContentType=gone["ContentType"]
+    )
+    assert "has all" in shop.fab("rollback").log
+    assert all(release.endswith(again) for release in pages(hosts).values())
+
+
+def test_a_rollback_goes_through_when_the_bucket_cannot_be_asked_and_says_so(
+    hosts: Hosts, shop: Checkout, s3: S3Server, ink: Callable[[str], str]
+) -> None:
+    shop.fab("deploy")
+    old = pages(hosts)
+    ink("silver")
+    shop.fab("deploy")
+    s3.check_rights()
+    try:
+        told = shop.fab("rollback")
+    finally:
+        s3.count_no_rights()
+    assert "warning: the bucket was not asked for the files of" in told.text
+    assert pages(hosts) == old
+
+
 def test_a_bucket_that_refuses_stops_the_release_and_the_pages_stay(
     hosts: Hosts, shop: Checkout, s3: S3Server, ink: Callable[[str], str]
 ) -> None:

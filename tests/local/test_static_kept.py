@@ -86,6 +86,24 @@ def test_only_what_a_release_that_is_gone_named_and_no_other_does_is_taken_away(
     assert s3.everything() == before
 
 
+def test_of_a_release_that_is_gone_back_to_the_list_is_enough(site: Site, s3: S3Server) -> None:
+    first = release(site, "<svg>1</svg>")
+    release(site, "<svg>2</svg>")
+    for file in (site.path / "staticfiles").glob("**/*"):
+        if file.is_file():
+            file.unlink()
+    assert kept(site, "back", **{FIRST: first}).endswith(f"files that pages of {FIRST} name\n")
+    for key in s3.everything():
+        if key.startswith("site/pages/dot."):
+            s3.client.delete_object(Bucket="assets", Key=key)
+    words = ("kept.py", "back", "pages.settings", OWNER, f"{first}={FIRST}")
+    done = site.run(*words)
+    assert done.returncode == 65
+    assert (
+        "the bucket assets lacks 1 of 3 files of 000001-aaaaaaa, such as pages/dot." in done.stderr
+    )
+
+
 def test_files_that_another_stage_sent_to_the_same_place_stay(site: Site, s3: S3Server) -> None:
     release(site, "<svg>1</svg>", owner="shop.staging")
     theirs = s3.everything()

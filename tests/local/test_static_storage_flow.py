@@ -128,7 +128,7 @@ def test_files_are_in_the_bucket_before_the_switch_and_each_release_has_its_mani
     s3.asked.clear()
     assert shop.rollback().release == first != second
     assert shop.manifest() == before
-    assert s3.asked == []
+    assert s3.asked == [("GET", "/assets")], "one listing, and nothing sent"
 
 
 def test_releases_that_hosts_keep_are_checked_and_what_only_others_named_is_taken_away(
