@@ -72,18 +72,28 @@ class Fleet:
         results = in_parallel(hosts, one, self._limit)
         return {host.name: result for host, result in zip(hosts, results, strict=True)}
 
-    def look(self, *, ask_served: bool = False) -> dict[str, Findings]:
-        """What there is on every host, in one round trip each. Raises Refused if one cannot say."""
+    def look(
+        self, *, ask_served: bool = False, before: Mapping[str, Findings] | None = None
+    ) -> dict[str, Findings]:
+        """What there is on every host, in one round trip each. Raises Refused if one cannot say.
+
+        With what was found `before`, hosts are not asked for what does not change within a run.
+        """
         found = {}
+        known = before or {}
         everyone = (*self.hosts, *self.witnesses)
+
+        def asked(host: Host) -> Command:
+            return look(host, ask_served=ask_served, again=host.name in known)
+
         try:
-            said = self._ask(everyone, lambda host: look(host, ask_served=ask_served))
+            said = self._ask(everyone, asked)
         except LinkLost as lost:
             raise Refused(f"nothing was changed: {lost.what}", "fab status") from None
         for name, result in said.items():
             if not result.ok:
                 raise Refused(f"{name} could not be looked at: {result.output.strip()[-500:]}")
-            found[name] = understand(name, result.output.splitlines())
+            found[name] = understand(name, result.output.splitlines(), known.get(name))
         return found
 
     def stop(self) -> None:

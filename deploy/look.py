@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from deploy.command import Command
 from deploy.findings import Findings, Lock, Process, Tree
@@ -13,10 +14,14 @@ LOOK_QUIET = 30.0
 """Seconds a host may take to describe itself."""
 
 
-def look(host: Host, *, ask_served: bool = False) -> Command:
-    """What a host is asked; with `ask_served` its servers are, too, for what they really serve."""
+def look(host: Host, *, ask_served: bool = False, again: bool = False) -> Command:
+    """What a host is asked; with `ask_served` its servers are, too, for what they really serve.
+
+    A host that is asked `again` leaves out what does not change within a run: see `understand`.
+    """
     project = host.project
-    asked = Command(("look", project.root, project.name, project.python), changes=False)
+    words = ("look", project.root, project.name, "" if again else project.python)
+    asked = Command(words, changes=False)
     if not ask_served:
         return asked
     name = project.web.server_name or "localhost"
@@ -29,8 +34,24 @@ def look(host: Host, *, ask_served: bool = False) -> Command:
     return Command(("eval", "\n".join(lines)), quiet_limit=LOOK_QUIET, changes=False)
 
 
-def understand(host: str, lines: Iterable[str]) -> Findings:
-    """The findings of a host from what `look` printed. Raises Inconsistent for a torn journal."""
+def understand(host: str, lines: Iterable[str], before: Findings | None = None) -> Findings:
+    """The findings of a host from what `look` printed. Raises Inconsistent for a torn journal.
+
+    `before` is what was found before, if the host was asked again.
+    """
+    found = _understood(host, lines)
+    if before is None:
+        return found
+    return replace(
+        found,
+        python=before.python,
+        platform=before.platform,
+        libc=before.libc,
+        lacks=before.lacks,
+    )
+
+
+def _understood(host: str, lines: Iterable[str]) -> Findings:
     said: dict[str, list[str]] = {}
     for line in lines:
         key, _, value = line.partition(" ")

@@ -234,7 +234,7 @@ def _run_once(
             return Outcome(goal.id)
         must_consent(stage, asked, tuple(opening_words(stage, plan, goal, fleet.hosts, found)))
         with fleet.locked(run):
-            found = fleet.look()
+            found = fleet.look(before=found)
             plan, goal = _planned(means, stage, flow, run, fleet, found, choose, ask)
             for line in opening_words(stage, plan, goal, fleet.hosts, found):
                 means.emit(Note(line))

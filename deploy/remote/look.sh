@@ -1,16 +1,12 @@
 # shellcheck shell=bash
 # What there is on this host, one "key value" line a fact. Changes nothing.
 
-# look ROOT NAME PYTHON
+# look ROOT NAME [PYTHON]       Without PYTHON nothing of what does not change within a run: programs,
+# rights and Python.
 look() {
-  local root=$1 name=$2 python=$3 dir id tool
+  local root=$1 name=$2 dir id tool
   echo "user $(id -un)"
-  for tool in rsync curl flock timeout sudo; do
-    command -v "$tool" >/dev/null || echo "lacks $tool"
-  done
-  # Only where deploy-root is: sudo mails root about users for whom it has no rule at all.
-  if [ -x /usr/local/sbin/deploy-root ] && ! sudo -n -l >/dev/null 2>&1; then echo "lacks sudo-rights"; fi
-  look_python "$python"
+  if [ -n "$3" ]; then look_programs "$3"; fi
   if [ ! -d "$root/.deploy" ]; then echo "root missing"; return 0; fi
   if [ -w "$root" ] && [ -w "$root/.deploy" ]; then echo "root ok"; else echo "root readonly"; fi
   echo "free $(df -Pk "$root" | awk 'NR==2 {print $4}')"
@@ -34,6 +30,17 @@ look() {
   if [ -e "$root/draining" ]; then echo "draining yes"; fi
   if [ -e "$root/maintenance/503.html" ]; then echo "maintenance $(head -n 1 "$root/maintenance/why")"; fi
   look_lock "$root"
+}
+
+# look_programs PYTHON
+look_programs() {
+  local tool
+  for tool in rsync curl flock timeout sudo; do
+    command -v "$tool" >/dev/null || echo "lacks $tool"
+  done
+  # Only where deploy-root is: sudo mails root about users for whom it has no rule at all.
+  if [ -x /usr/local/sbin/deploy-root ] && ! sudo -n -l >/dev/null 2>&1; then echo "lacks sudo-rights"; fi
+  look_python "$1"
 }
 
 # digest_entry DIRECTORY        One digest of all files there, as workshop.py makes it of ours.
@@ -61,25 +68,24 @@ look_releases() {
 
 look_python() {
   if ! command -v "$1" >/dev/null; then echo "lacks $1"; return 0; fi
-  "$1" - <<'PY' 2>/dev/null || echo "lacks $1"
-import platform, sys, sysconfig
+  "$1" -IS - <<'PY' 2>/dev/null || echo "lacks $1"
+import importlib.util, platform, sys, sysconfig
 libc = "-".join(platform.libc_ver())
 print("python %d.%d.%d %s %s" % (*sys.version_info[:3], sysconfig.get_platform(), libc or "-"))
-try:
-    import ensurepip, venv
-except ImportError:
+if not (importlib.util.find_spec("ensurepip") and importlib.util.find_spec("venv")):
     print("lacks python3-venv")
 PY
 }
 
 look_slots() {
-  local root=$1 name=$2 slot file pid
+  local root=$1 name=$2 slot file pid title
   for slot in blue green; do
     [ -L "$root/slots/$slot" ] || continue
+    title=$(slot_title "$name" "$slot")
     echo "slot $slot $(basename "$(readlink "$root/slots/$slot")")"
     for file in "$root/run/$slot"-*; do
       pid=${file##*-}
-      if slot_process "$name" "$slot" "$pid"; then
+      if slot_process "$title" "$pid"; then
         echo "process $slot $pid $(head -n 1 "$file")"
       fi
     done
@@ -87,12 +93,18 @@ look_slots() {
   if [ -e "$root/current/.slot-green" ]; then echo "live-slot green"; else echo "live-slot blue"; fi
 }
 
-# slot_process NAME SLOT PID: is it alive, and of that slot? A status file may outlive its process.
+# slot_title NAME SLOT          What Apache calls the processes of the slot.
+slot_title() {
+  local sum
+  sum=$(printf '%s' "$1" | sha256sum)
+  echo "(${sum:0:6}-$2)"
+}
+
+# slot_process TITLE PID: is it alive, and of that slot? A status file may outlive its process.
 slot_process() {
-  local tag
-  [ -r "/proc/$3/cmdline" ] || return 1
-  tag=$(printf '%s' "$1" | sha256sum | cut -c1-6)
-  tr '\0' ' ' <"/proc/$3/cmdline" | grep -q "^($tag-$2) "
+  local words
+  { IFS= read -r -d '' words <"/proc/$2/cmdline"; } 2>/dev/null || return 1
+  case $words in "$1" | "$1 "*) ;; *) return 1 ;; esac
 }
 
 # Looks at one and the same file throughout: a lock may be given back at any moment.

@@ -4,7 +4,9 @@
 
 # start_slot ROOT NAME SLOT ID PROCESSES SECONDS
 start_slot() {
-  if [ "$(slot_count "$@")" -ge "$5" ]; then echo "already warm"; return 0; fi
+  local loaded failed
+  count_loaded "$1" "$(slot_title "$2" "$3")" "$3" "$4"
+  if [ "$loaded" -ge "$5" ]; then echo "already warm"; return 0; fi
   restart_in_slot "$@"
 }
 
@@ -47,35 +49,37 @@ restart_slot() {
   return 65
 }
 
-# How many processes of the slot say that they loaded the release.
-slot_count() {
-  local root=$1 name=$2 slot=$3 id=$4 file count=0
-  for file in "$root/run/$slot"-*; do
-    [ -e "$file" ] || continue
-    if [ "$(head -n 1 "$file")" = "loaded $id" ] && slot_process "$name" "$slot" "${file##*-}"; then
-      count=$((count + 1))
-    fi
+# count_loaded ROOT TITLE SLOT ID    Into `loaded`: how many processes of the slot say that they loaded
+# the release; into `failed`: the file of one that could not. Starts no program, so that the
+# processes that are waited for have the host to themselves.
+count_loaded() {
+  local file said
+  loaded=0 failed=
+  for file in "$1/run/$3"-*; do
+    said=
+    { IFS= read -r said <"$file"; } 2>/dev/null
+    case $said in
+      "loaded $4") if slot_process "$2" "${file##*-}"; then loaded=$((loaded + 1)); fi ;;
+      "failed $4") failed=$file ;;
+    esac
   done
-  echo "$count"
 }
 
 wait_slot() {
-  local root=$1 slot=$3 id=$4 processes=$5 seconds=$6 file until=$((SECONDS + $6))
-  while [ "$(slot_count "$@")" -lt "$processes" ]; do
-    for file in "$root/run/$slot"-*; do
-      [ -e "$file" ] || continue
-      if head -n 1 "$file" | grep -qxF "failed $id"; then
-        echo "the site does not load:"
-        tail -n +2 "$file"
-        return 65
-      fi
-    done
+  local root=$1 slot=$3 id=$4 processes=$5 seconds=$6 until=$((SECONDS + $6)) title loaded failed
+  title=$(slot_title "$2" "$slot")
+  while count_loaded "$root" "$title" "$slot" "$id" && [ "$loaded" -lt "$processes" ]; do
+    if [ -n "$failed" ]; then
+      echo "the site does not load:"
+      tail -n +2 "$failed"
+      return 65
+    fi
     if [ "$SECONDS" -ge "$until" ]; then
-      echo "only $(slot_count "$@") of $processes processes loaded $id within $seconds s"
+      echo "only $loaded of $processes processes loaded $id within $seconds s"
       echo "Apache's error log of the site says why; is Apache running?"
       return 65
     fi
-    sleep 0.1
+    sleep 0.05
   done
 }
 

@@ -148,7 +148,7 @@ MUTANTS = (
     Mutant(
         "no second look under the lock",
         "deploy/main.py",
-        "            found = fleet.look()\n            plan, goal = _planned(",
+        "            found = fleet.look(before=found)\n            plan, goal = _planned(",
         "            plan, goal = _planned(",
         asleep_before_locking,
         "E12d",
