@@ -100,8 +100,7 @@ ask_path() {
       echo "$path does not answer: $head"
       return 65
     }
-    code=$(printf '%s' "$head" | awk 'NR==1 {print $2}')
-    from=$(printf '%s' "$head" | tr -d '\r' | awk 'tolower($1)=="x-release:" {print $2}')
+    read_head "$head"
     case $code in
       2??|3??) ;;
       *) echo "$path answers $code from release ${from:-unknown}, not 2xx or 3xx"; return 65 ;;
@@ -112,6 +111,20 @@ ask_path() {
     fi
     times=$((times - 1))
   done
+}
+
+# read_head TEXT                Of the head of an answer, into `code` and `from`: its status, and the
+# release that made it.
+read_head() {
+  local line
+  code='' from=''
+  while IFS= read -r line; do
+    line=${line%$'\r'}
+    case ${line,,} in
+      http/*) read -r _ code _ <<<"$line" ;;
+      x-release:*) read -r from <<<"${line#*:}" ;;
+    esac
+  done <<<"$1"
 }
 
 # served URL_PORT HOST_HEADER PATH   The release that really answers visitors, or nothing.
