@@ -1,7 +1,7 @@
 """What to run, as values. Running is the transport's job; quoting happens only here."""
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -76,6 +76,39 @@ class Upload:
 
 
 Action = Command | Upload
+
+
+def in_few_messages(actions: Iterable[Action]) -> Iterator[Action]:
+    """The same actions, with commands that follow each other as one: each message is a round trip.
+
+    The first that fails ends it, as it would one by one. What has a standard input stays alone.
+    """
+    waiting: list[Command] = []
+    for action in actions:
+        plain = isinstance(action, Command) and not action.stdin
+        if waiting and not (plain and action.changes == waiting[-1].changes):
+            yield _together(waiting)
+            waiting = []
+        if isinstance(action, Command) and plain:
+            waiting.append(action)
+        else:
+            yield action
+    if waiting:
+        yield _together(waiting)
+
+
+def _together(commands: Sequence[Command]) -> Command:
+    if len(commands) == 1:
+        return commands[0]
+    # In a shell of its own, as a change of directory is not meant for what comes next.
+    lines = [f"({one.shell()})" if one.cwd else one.shell() for one in commands]
+    return Command(
+        ("eval", " && ".join(lines)),
+        quiet_limit=sum(one.quiet_limit for one in commands),
+        changes=commands[0].changes,
+    )
+
+
 OnLine = Callable[[str], None]
 
 

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
-from deploy.command import Action, OnLine, Result
+from deploy.command import Action, OnLine, Result, in_few_messages
 from deploy.errors import DeployError
 from deploy.parallel import in_parallel
 from deploy.plan import Part, Plan, Work
 from deploy.report import FACT, TELL, Began, Emit, Ended, Note, Said
 from deploy.signals import deferred
-from deploy.steps import Phase, Step
+from deploy.steps import HERE, Phase, Step
 
 Execute = Callable[[str, Action, OnLine], Result]
 """Runs an action on the host of that name. Raises DeployError when the host is lost."""
@@ -230,7 +230,7 @@ class _Runner:
         self, step: Step, host: str, actions: Sequence[Action], halted: threading.Event
     ) -> Failure | None:
         began, sent, files, error, lost = time.monotonic(), 0, 0, "", False
-        for action in actions:
+        for action in actions if host == HERE else in_few_messages(actions):
             if halted.is_set():
                 error = "stopped"
                 break

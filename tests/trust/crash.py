@@ -85,7 +85,9 @@ def points(
         begun = next((n for n, call in enumerate(mine) if "begin " in call.what), len(mine))
         for n, call in enumerate(mine):
             mine_too = late if n >= begun else early
-            for mode in ("before", "during", "after"):
+            # A message may hold several commands: the controller also dies between them.
+            within = ("during",) * (1 + call.what.count(" && "))
+            for mode in ("before", *within, "after"):
                 delay = round(chance.uniform(0.0, 1.0) * call.seconds, 3)
                 mine_too.append(Point(host, call.number, mode, delay))
             if n and host != "here":

@@ -60,7 +60,7 @@ def dies_while_renaming(world: World) -> list[str]:
 
 def dies_after_the_switch(world: World) -> list[str]:
     """The controller dies when web1 is switched and nothing is decided: that did not happen."""
-    point = killed_at(world, "eval 'switch")
+    point = killed_at(world, "&& switch ")
     old = live(world)
     world.run(*words(world, "deploy"), at=[point], more=KEEP)
     return one_recover(world, old)
@@ -78,7 +78,7 @@ def dies_after_the_decision(world: World) -> list[str]:
 def interrupted(world: World) -> list[str]:
     """Ctrl-C after the first switch."""
     old = live(world)
-    point = killed_at(world, "eval 'switch")
+    point = killed_at(world, "&& switch ")
     old = live(world)
     world.run("deploy", at=[Point(point.host, point.number, "interrupt")])
     return unharmed(world, old)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.command import Command, Upload
+from deploy.command import QUIET_LIMIT, Action, Command, Upload, in_few_messages
 
 HOSTILE = ["", " ", "$(id)", "`id`", "; rm -rf ~", "a'b", 'a"b', "a\nb", "-rf", "*", "~", "é", "\\"]
 
@@ -50,3 +50,33 @@ def test_values_of_the_environment_are_passed_on_and_not_shown() -> None:
     command = Command(("send",), cwd="/a b", env=(("AWS_SECRET_ACCESS_KEY", "hunter2"),))
     assert command.shown() == "cd '/a b' && AWS_SECRET_ACCESS_KEY=... send"
     assert "hunter2" in command.shell()
+
+
+def lines(*actions: Action) -> list[str]:
+    return [action.shell() for action in in_few_messages(actions)]
+
+
+def test_commands_that_follow_each_other_are_one_message_which_ends_at_the_first_that_fails(
+    tmp_path: Path,
+) -> None:
+    folder = str(tmp_path)
+    here = Command(("pwd",), cwd="/")
+    made = [Command(("touch", "it's one")), here, Command(("touch", "two")), Command(("false",))]
+    [message] = in_few_messages((*made, Command(("touch", "three"))))
+    assert isinstance(message, Command)
+    assert message.quiet_limit == sum(one.quiet_limit for one in made) + QUIET_LIMIT
+    done = subprocess.run(["bash", "-c", message.shell()], cwd=folder, capture_output=True)
+    assert (done.returncode, done.stdout) == (1, b"/\n")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["it's one", "two"]
+
+
+def test_a_transfer_and_what_reads_standard_input_are_messages_of_their_own() -> None:
+    plain, asks = Command(("mark",)), Command(("cat",), stdin="hunter2")
+    upload = Upload(Path("/from"), "/to")
+    parts = [plain.shell(), upload.shell(), "eval 'mark && mark'", "cat", "mark"]
+    assert lines(plain, upload, plain, plain, asks, plain) == parts
+
+
+def test_a_look_is_not_joined_to_what_changes_something_for_it_needs_no_lock() -> None:
+    look = Command(("look",), changes=False)
+    assert lines(Command(("mark",)), look, look) == ["mark", "eval 'look && look'"]

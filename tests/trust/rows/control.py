@@ -51,7 +51,7 @@ def killed_at(world: World, what: str) -> Point:
 
 def after_the_switch(world: World) -> Point:
     """Right after web1 was switched, with web2 still on the old release."""
-    return killed_at(world, "eval 'switch")
+    return killed_at(world, "&& switch ")
 
 
 def programs_die(world: World, chance: random.Random | None) -> list[str]:
@@ -233,7 +233,7 @@ def asleep_before_sending(world: World) -> list[str]:
 
 
 def asleep_before_switching(world: World) -> list[str]:
-    return asleep(world, "eval 'switch")
+    return asleep(world, "&& switch ")
 
 
 def asleep_before_beginning(world: World) -> list[str]:
