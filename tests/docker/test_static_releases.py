@@ -103,7 +103,7 @@ def test_every_page_has_its_assets_through_20_static_releases_and_5_rollbacks(
     [
         ("rsync", "*--server*"),
         ("cp", "*--parents*"),
-        ("sha256sum", "*"),
+        ("cut", "-c1-16"),  # of what digests the names, in the lock; a look digests, too
         ("sync", "*release.json*"),
         ("ln", "*releases/*"),
         ("curl", "*/-/release*"),
