@@ -10,6 +10,7 @@ from deploy.output import Kept, Output
 from deploy.reach import LinkLost
 from deploy.ssh.launch import program
 from deploy.ssh.markers import Markers
+from deploy.ssh.script import packed
 from deploy.ssh.stream import Stream
 from deploy.ssh.times import Times
 
@@ -46,7 +47,9 @@ class Channel:
         """Start the program and teach it `words`, in one round trip. Raises `NotReady`."""
         noise, taught = Kept(), Kept()
         try:
-            self._stream.send(program() + f"{self._nonce}\n".encode() + _framed("here", "0", words))
+            self._stream.send(
+                program() + f"{self._nonce}\n".encode() + _framed("here", "0", packed(words))
+            )
             self._await_words(noise, taught, time.monotonic() + timeout)
         except (OSError, TimeoutError) as error:
             raise NotReady((noise.text() + taught.text()).strip()) from error

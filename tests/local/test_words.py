@@ -15,6 +15,7 @@ import pytest
 
 from deploy.command import Command, Result
 from deploy.fleet import words
+from deploy.ssh.script import packed
 from tests.local.locallink import LocalLink
 
 
@@ -327,3 +328,19 @@ def test_a_service_that_is_not_required_costs_a_warning_that_says_what_it_said(
     assert tolerant.ok
     assert tolerant.output.startswith("warning: no broker the command that restarts services")
     assert do(link, "or_warn", str(root), "true").output == ""
+
+
+def test_words_arrive_in_a_third_of_their_bytes_and_are_the_same(link: LocalLink) -> None:
+    taught = words()
+    small = packed(taught)
+    assert len(small) < len(taught) / 2
+    done = do(link, "bash", "-c", f'{small}; declare -F; eval "$1"; declare -F', "-", taught)
+    once, twice = done.output[: len(done.output) // 2], done.output[len(done.output) // 2 :]
+    assert once == twice
+    assert "take_lock" in once
+
+
+def test_a_host_without_gzip_says_what_it_lacks(link: LocalLink) -> None:
+    done = do(link, "bash", "-c", f"PATH=/nowhere; {packed('echo taught')}")
+    assert done.exit_code == 127
+    assert "gzip" in done.output
