@@ -24,7 +24,7 @@ from deploy.steps.finish import discard, prune, prune_static
 from deploy.steps.journal import begin, commit, decide, note
 from deploy.steps.server import apache, static_server
 from deploy.steps.services import restart
-from deploy.steps.slots import ask_again, refresh, warm
+from deploy.steps.slots import ask_again, load, refresh, warm
 from deploy.steps.static import check as check_static
 from deploy.steps.static import collect_on_web, switch, sync
 
@@ -86,6 +86,7 @@ DEPLOY = Flow(
         entry,
         collect_on_web,
         seal,
+        load,
         gate,
         look_ahead,
         sync,

@@ -2,12 +2,20 @@
 # The two groups of web processes. One serves visitors; the other is idle and takes the next
 # release, loads it, and is asked, before the switch makes it the one that serves.
 
+# load_slot ROOT NAME SLOT ID PROCESSES SECONDS    Lets the processes come anew, and does not wait:
+# Apache looks once a second which of its children are gone, and then the site has to load.
+load_slot() {
+  begin_slot "$1" "$2" "$3" "$4" && printf '%s\n' "$4" >"$1/.deploy/loading-$3"
+}
+
 # start_slot ROOT NAME SLOT ID PROCESSES SECONDS
 start_slot() {
-  local loaded failed
+  local loaded failed begun=
   count_loaded "$1" "$(slot_title "$2" "$3")" "$3" "$4"
   if [ "$loaded" -ge "$5" ]; then echo "already warm"; return 0; fi
-  restart_in_slot "$@"
+  { IFS= read -r begun <"$1/.deploy/loading-$3"; } 2>/dev/null
+  rm -f "$1/.deploy/loading-$3"
+  if [ "$begun" = "$4" ]; then wait_slot "$@"; else restart_in_slot "$@"; fi
 }
 
 # ensure_slot ROOT NAME SLOT ID PROCESSES SECONDS   For a release that may be live in that slot: its
@@ -19,11 +27,14 @@ ensure_slot() {
 
 # restart_in_slot ROOT NAME SLOT ID PROCESSES SECONDS   The same with new processes in any case.
 restart_in_slot() {
+  begin_slot "$1" "$2" "$3" "$4" && wait_slot "$@"
+}
+
+begin_slot() {
   local root=$1 name=$2 slot=$3 id=$4
   link_into "$root/slots/$slot" "../releases/$id" || return 74
   rm -f "$root/run/$slot"-*
-  restart_slot "$name" "$slot" || return
-  wait_slot "$@"
+  restart_slot "$name" "$slot"
 }
 
 # no_migrations_pending ROOT SLOT     As the processes of the slot found when they loaded.

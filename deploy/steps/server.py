@@ -8,9 +8,17 @@ from deploy.steps import Target, step, word
 from deploy.webserver import apache_site, static_site
 
 
+def _differs(t: Target, server: str, text: str) -> bool:
+    return t.found.installed.get(server) != hashlib.sha256(text.encode()).hexdigest()
+
+
+def changes_vhost(t: Target) -> bool:
+    """Whether Apache is given another configuration of the site, and reloads."""
+    return _differs(t, "apache", apache_site(t.project))
+
+
 def _configure(t: Target, server: str, text: str, around: tuple[str, ...] = ()) -> Iterator[Action]:
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    if t.found.installed.get(server) != digest:
+    if _differs(t, server, text):
         words = (*around, "configure_server", server, t.project.name)
         yield word(*words, stdin=text, quiet_limit=60.0 + 2 * t.project.web.drain)
 

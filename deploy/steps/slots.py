@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from deploy.command import Action, Command
 from deploy.project import Project
 from deploy.steps import Phase, Target, step, word
+from deploy.steps.server import changes_vhost
 from deploy.webserver import SLOTS
 
 
@@ -62,6 +63,14 @@ def schema_may_change(t: Target) -> bool:
 def _reloadable(t: Target) -> Iterator[Action]:
     if t.project.embedded:
         yield word("may_reload", t.project.name)
+
+
+@step("web.load", roles=("web",), needs=("sudo",))
+def load(t: Target) -> Iterator[Action]:
+    """begin to load the release in the idle slot, and go on meanwhile"""
+    # A vhost that changes restarts these processes anyway, so the release is loaded after that.
+    if not changes_vhost(t) and not t.project.embedded:
+        yield _in_slot("load_slot", t.project, t.found.idle_slot, t.code.id)
 
 
 @step("web.warm", roles=("web",), needs=("sudo", "curl"))

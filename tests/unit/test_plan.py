@@ -1,5 +1,6 @@
 """The exact plan of a deploy and of a rollback, as two texts that a reviewer can read."""
 
+import hashlib
 import os
 import re
 import sys
@@ -25,6 +26,7 @@ from deploy.steps.activate import activate
 from deploy.steps.code import push
 from deploy.steps.db import migrate, migrate_back
 from deploy.steps.finish import prune
+from deploy.webserver import apache_site
 from deploy.workshop import Workshop, entry_digest, venv_key
 
 OLD, NEW = "000007-aaaaaaa", "000008-bbbbbbb"
@@ -184,8 +186,26 @@ def test_a_database_alone_names_no_file_in_a_bucket() -> None:
     assert "send.py" not in lines(DEPLOY, SOURCE, HOSTS[3:], IN_A_BUCKET)
 
 
-def test_a_bucket_has_nothing_to_go_back_to() -> None:
-    assert "send.py" not in lines(ROLLBACK, None, HOSTS[:1], IN_A_BUCKET)
+def test_a_bucket_has_nothing_to_go_back_to_and_is_asked_first_whether_all_is_there() -> None:
+    plan = lines(ROLLBACK, None, HOSTS[:1], IN_A_BUCKET)
+    assert "send.py" not in plan
+    assert "git here does not know its revision" in plan
+    made = targets(Release(NEW, "b" * 40, "v", "mig"), None, HOSTS[:1], IN_A_BUCKET)
+    made = [replace(one, origin=SOURCE) for one in made]
+    text = "\n".join(make_plan(ROLLBACK, made[0].run, made).lines())
+    assert text.index("kept.py back config.settings") < text.index("web.warm")
+
+
+def test_a_release_loads_while_it_is_checked_unless_apache_takes_a_new_vhost_in_between() -> None:
+    plan = lines(DEPLOY, SOURCE, HOSTS[:1])
+    assert "load_slot" not in plan, "the reload would start these processes once more"
+    digest = hashlib.sha256(apache_site(PROJECT).encode()).hexdigest()
+    has = replace(found(HOSTS[0]), installed={"apache": digest})
+    made = targets(Release(NEW, "b" * 40, "v", "mig"), SOURCE, HOSTS[:1])
+    made = [replace(one, found=has, fleet=((HOSTS[0], has),)) for one in made]
+    text = "\n".join(make_plan(DEPLOY, made[0].run, made).lines())
+    assert text.index("seal /srv") < text.index("load_slot") < text.index("checklist.py")
+    assert text.index("checklist.py") < text.index("start_slot")
 
 
 def test_a_venv_that_a_host_has_is_not_built_again() -> None:
