@@ -13,11 +13,10 @@ def collect_on_web(t: Target) -> Iterator[Action]:
     """gather the static files into the release"""
     release = t.layout.release(t.code.id)
     if t.project.static.mode == "web":
-        python = f"{release}/venv/bin/python"
-        run = (python, f"{t.layout.entry}/run.py", t.layout.root, t.code.id)
-        yield Command(
-            (*run, "collectstatic", "--noinput", "--verbosity", "0"), cwd=release, quiet_limit=300.0
-        )
+        gather = (f"{release}/venv/bin/python", f"{t.layout.entry}/gather.py", t.layout.root)
+        before = (t.found.web.current,) if t.found.web.current else ()
+        words = (*gather, t.code.id, t.project.static.root, *before)
+        yield Command(words, cwd=release, quiet_limit=300.0)
         return
     yield Upload(t.collected / ".onweb", f"{release}/{t.project.static.root}")
 
