@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from applied import note
+from brief import briefly
 from database import busy, connect, first_line, where
 from envfile import NotReady
 from policy import parts
@@ -62,7 +63,7 @@ def _migrate(options: argparse.Namespace) -> int:
         except Exception as error:
             raise NotReady(_account(options, database, now, watch, error)) from None
         note(options.root, options.run, options.release, "apply", map(name_of, now))
-    say(f"tell: applied: {', '.join(map(name_of, now))}" if now else "applied 0")
+    say(f"tell: applied: {briefly(map(name_of, now))}" if now else "applied 0")
     return 0
 
 

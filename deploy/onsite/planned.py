@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from brief import briefly
 from database import connect
 from enter import release_of
 from policy import parts
@@ -56,7 +57,7 @@ def _tell(
 ) -> None:
     plain = [one.name for one in judged if one.marks == ("additive",)]
     if plain and not options.sql:
-        say(f"tell: {len(plain)} additive: {', '.join(plain)}")
+        say(f"tell: {len(plain)} additive: {briefly(plain)}")
     for migration, risk in zip(migrations, judged):  # noqa: B905 - Python 3.9 has no strict
         counted = {table: rows(executor.connection, table) for table in risk.tables}
         sql = sql_of(executor, migration) if options.sql else []
