@@ -249,4 +249,6 @@ def _sees_containers() -> bool:
 def _files(top: Path) -> Iterator[Path]:
     for folder, folders, names in os.walk(top):
         folders[:] = [name for name in folders if name not in NOT_OURS]
-        yield from (Path(folder) / name for name in names if name not in KEPT)
+        paths = (Path(folder) / name for name in names if name not in KEPT)
+        # Whoever opens a pipe that nobody writes to waits for ever.
+        yield from (path for path in paths if path.is_file())

@@ -112,6 +112,7 @@ def test_the_search_sees_a_secret_in_a_log_on_a_host_and_in_one_here(
     mine.secrets["bait"] = forms(BAIT)
     container = hosts.fleet.container("web2")
     (tmp_path / "run.log").write_text(f"begins\nends with {forms(BAIT)[-2]}\n")
+    os.mkfifo(tmp_path / "a pipe that nobody writes to")
     mine.search_here()
     assert mine.news() == [f"bait: in {tmp_path}/run.log [last written during this]"]
     log = "/var/log/apache2/bait.log"
