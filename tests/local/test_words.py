@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -344,3 +345,26 @@ def test_a_host_without_gzip_says_what_it_lacks(link: LocalLink) -> None:
     done = do(link, "bash", "-c", f"PATH=/nowhere; {packed('echo taught')}")
     assert done.exit_code == 127
     assert "gzip" in done.output
+
+
+def test_what_was_compiled_of_files_that_are_the_same_is_linked_and_the_rest_is_compiled(
+    link: LocalLink, root: Path
+) -> None:
+    old = release(root, A, "same.py", "other.py", "gone/gone.py", "pages/views.py")
+    assert do(link, "python3", "-m", "compileall", "-q", str(old)).ok
+    (root / "current").symlink_to(f"releases/{A}")
+    new = release(root, B, "venv/bin/nothing")
+    (new / "release.json").unlink()
+    (new / "venv/bin/python").symlink_to(sys.executable)
+    (new / "pages").mkdir()
+    for path in ("same.py", "pages/views.py"):
+        os.link(old / path, new / path)
+    (new / "other.py").write_text("other = 'code'\n")
+    assert do(link, "seal", str(root), B, "static", "{}").ok
+    tag = sys.implementation.cache_tag
+    for path in ("__pycache__/same", "pages/__pycache__/views"):
+        assert (new / f"{path}.{tag}.pyc").samefile(old / f"{path}.{tag}.pyc")
+    assert not (new / f"__pycache__/other.{tag}.pyc").samefile(old / f"__pycache__/other.{tag}.pyc")
+    assert not (new / "gone").exists(), "it would be a package that the code no longer has"
+    told = "import sys; sys.path[:0] = [sys.argv[1]]; import other; print(other.other)"
+    assert do(link, "python3", "-c", told, str(new)).output == "code\n"
