@@ -21,11 +21,12 @@ FOLLOW_QUIET = 7 * 86400.0
 """The same for a log in which nothing happens."""
 
 
-def manage(asked: Asked, means: Means) -> Outcome:
+def manage(asked: Asked, means: Means, stdin: str | None = None) -> Outcome:
     """Run what stands behind `--` on the db primary, or on each host that -R or -H selects.
 
-    On one host, with a terminal here, the command has it. Raises Refused if nothing stands there
-    or no release is live, CommandFailed with the command's own exit code.
+    On one host, with a terminal here, the command has it, unless it is given `stdin`. Raises
+    Refused if nothing stands there or no release is live, CommandFailed with the command's own
+    exit code.
     """
     words = asked.rest
     if not words:
@@ -34,7 +35,7 @@ def manage(asked: Asked, means: Means) -> Outcome:
     hosts = asked.select(stage, ("db",) if stage.role("db") else ("web",))
     if not asked.roles and not asked.hosts:
         hosts = hosts[:1]
-    if len(hosts) == 1 and means.terminal and not asked.json:
+    if len(hosts) == 1 and means.terminal and not asked.json and stdin is None:
         return _ended(
             words[0], {hosts[0].name: means.terminal(hosts[0], _command(hosts[0], words))}
         )
@@ -43,7 +44,7 @@ def manage(asked: Asked, means: Means) -> Outcome:
         without = [host.name for host in fleet.hosts if not found[host.name].web.current]
         if without:
             raise Refused(f"no release is live on {', '.join(without)}", hint="fab deploy")
-        codes = _streamed(asked, means, stage, fleet, lambda host: _command(host, words))
+        codes = _streamed(asked, means, stage, fleet, lambda host: _command(host, words, stdin))
     return _ended(words[0], codes)
 
 
@@ -137,8 +138,10 @@ def _ended(what: str, codes: dict[str, int], hint: str = "") -> Outcome:
     return Outcome()
 
 
-def _command(host: Host, words: tuple[str, ...]) -> Command:
+def _command(host: Host, words: tuple[str, ...], stdin: str | None = None) -> Command:
     layout = Layout(host.project.root)
     python = f"{layout.current}/venv/bin/python"
     argv = (python, f"{layout.entry}/run.py", layout.root, "current", *words)
-    return Command(argv, cwd=layout.current, quiet_limit=MANAGE_QUIET, changes=False)
+    return Command(
+        argv, cwd=layout.current, stdin=stdin or "", quiet_limit=MANAGE_QUIET, changes=False
+    )

@@ -22,11 +22,15 @@ def check(c: FleetContext, release: str = "", all: bool = False, strict: bool = 
         return checklist.check(c.asked, world, release, all_=all, strict=strict)
 
 
-@fleet_task(takes_rest=True)
-def manage(c: FleetContext) -> Outcome:
+@fleet_task(
+    takes_rest=True,
+    help={"stdin": "Give the command what comes on standard input, instead of a terminal."},
+)
+def manage(c: FleetContext, stdin: bool = False) -> Outcome:
     """Run a management command of the live release: fab manage -- COMMAND."""
+    given = sys.stdin.buffer.read().decode("utf-8", "surrogateescape") if stdin else None
     with means(c.asked, "manage", logged=False, live=False) as world:
-        return managing.manage(c.asked, world)
+        return managing.manage(c.asked, world, given)
 
 
 @fleet_task(takes_rest=True)

@@ -1,6 +1,7 @@
 """Management commands, shell lines, a terminal and logs: what they say, and how they end."""
 
 import fcntl
+import hashlib
 import os
 import pty
 import select
@@ -71,6 +72,19 @@ def test_a_command_gets_its_words_as_they_were_typed_and_gives_its_exit_code(
     assert {("web1", "here"), ("web2", "here")} <= set(said)
     told = base.fab("manage", "--", "nonsense", code=1)
     assert "Unknown command: 'nonsense'" in told.out
+
+
+def test_a_command_is_given_standard_input_byte_by_byte_when_that_is_asked_for(
+    live: dict[str, str], base: Checkout
+) -> None:
+    assert live
+    text = 'it\'s $HOME \\n %s "ä"\n' * 2000
+    reads = "import hashlib, sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())"
+    told = base.fab("manage", "--stdin", "--", "shell", "-c", reads, stdin=text)
+    assert hashlib.sha256(text.encode()).hexdigest() in told.out
+    told = base.fab("-R", "web", "manage", "--stdin", "--", "shell", stdin="print(6 * 7)\n")
+    assert "[web1] 42" in told.out
+    assert "[web2] 42" in told.out
 
 
 def test_a_shell_line_runs_on_each_selected_host_and_on_none_if_none_is_named(
