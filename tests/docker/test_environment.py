@@ -1,5 +1,6 @@
 """The secret environment on real hosts: put there, compared, and its SECRET_KEY exchanged."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -128,6 +129,30 @@ def test_a_new_key_comes_to_all_hosts_without_a_failed_request_or_a_lost_session
     assert hosts.served() == live
 
 
+@pytest.mark.parametrize("step", ["env.announce", "env.use", "web.change-slot"])
+def test_a_rotation_that_is_killed_logs_nobody_out_and_can_be_done_anew(
+    hosts: Hosts, live: dict[str, str], base: Checkout, step: str
+) -> None:
+    signed = manage(base, SIGN).rpartition("signed=")[2].strip()
+    with Traffic(hosts) as traffic:
+        run = base.start("env.rotate")
+        run.says(f"-> {step}")
+        run.signal(signal.SIGKILL)
+        run.process.wait()
+        base.fab("recover")
+        hosts.at_rest()
+        for name in CODE:
+            assert "is visitor" in manage(base, LOADS.format(signed), name), name
+        base.fab("env.rotate")
+    assert traffic.failures == []
+    assert hosts.served() == live
+    assert len({said.splitlines()[0] for said in keys(hosts).values()}) == 1
+    for name in CODE:
+        assert "is visitor" in manage(base, LOADS.format(signed), name), name
+    base.fab("env.rotate", "--forget")
+    assert len(set(keys(hosts).values())) == 1
+
+
 def test_settings_that_do_not_read_fallbacks_are_told_what_to_write(
     hosts: Hosts, live: dict[str, str], checkout: Checkout
 ) -> None:
@@ -143,6 +168,6 @@ def test_settings_that_do_not_read_fallbacks_are_told_what_to_write(
     checkout.fab("rollback")
 
 
-def manage(base: Checkout, code: str) -> str:
+def manage(base: Checkout, code: str, host: str = "db1") -> str:
     """What a line of Python says in the site."""
-    return base.fab("manage", "--", "shell", "-v0", "-c", code).out
+    return base.fab("-H", host, "manage", "--", "shell", "-v0", "-c", code).out
