@@ -51,6 +51,8 @@ class Upload:
     """The contents of the local directory `source`, made the contents of `target` on a host.
 
     `like` names directories on the host whose identical files are hard-linked instead of sent.
+    `base` is a local directory with what the first of them was sent, if there still is one: then
+    only what differs from it is told to the host, which sees whether the whole is right.
     `only` narrows what is sent to these paths inside `source`; `exclude` leaves paths out.
     Files are compared by content. Nothing outside `target` is ever deleted.
     """
@@ -58,6 +60,7 @@ class Upload:
     source: Path
     target: str
     like: tuple[str, ...] = ()
+    base: Path | None = None
     only: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     quiet_limit: float = QUIET_LIMIT

@@ -14,14 +14,15 @@ ID = re.compile(r"\d{6}-[0-9a-f]{7}")
 class Release:
     """What goes live: an id that is the same on every host, and what it was made from.
 
-    `revision` is the full commit; `venv` and `migrations` are keys of content: equal keys mean
-    equal installed packages, and equal migration files.
+    `revision` is the full commit; `tree`, `venv` and `migrations` are keys of content: equal keys
+    mean equal code, equal installed packages, and equal migration files.
     """
 
     id: str
     revision: str = ""
     venv: str = ""
     migrations: str = ""
+    tree: str = ""
 
 
 @dataclass(frozen=True)

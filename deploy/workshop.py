@@ -24,7 +24,11 @@ class Workshop:
 
     def export(self, source: Source) -> Path:
         """The files of a revision."""
-        return self.folder / "exports" / source.tree
+        return self.exported(source.tree)
+
+    def exported(self, tree: str) -> Path:
+        """The same, by what git calls the content."""
+        return self.folder / "exports" / tree
 
     def builder(self) -> Path:
         """A virtualenv of this machine's Python whose pip downloads and builds wheels."""

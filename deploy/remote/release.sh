@@ -50,6 +50,32 @@ know_migrations() {
   done
 }
 
+# push_delta FROM RELEASE DIGEST    FROM's code becomes that of RELEASE, which is empty: what has gone, and
+# what is new, come on standard input, each as a line of base64. 76, and nothing is left behind,
+# if FROM is not what it was when it was pushed, or if the whole is not what DIGEST says.
+push_delta() {
+  if apply_delta "$1" "$2" && [ "$(digest_code "$2")" = "$3" ]; then return 0; fi
+  rm -rf "$2" && mkdir -p "$2"
+  return 76
+}
+
+apply_delta() {
+  local gone new
+  IFS= read -r gone && IFS= read -r new && [ -s "$1/.pushed" ] || return
+  (cd "$1" && { printf '.pushed\0'; cat .pushed; } | xargs -0 cp -al --parents -t "$2" --) &&
+    (cd "$2" && printf %s "$gone" | base64 -d | xargs -0 -r rm -f -- &&
+      find . -mindepth 1 -type d -empty -delete &&
+      printf %s "$new" | base64 -d | tar -xzmp --no-same-owner --unlink-first)
+} 2>/dev/null
+
+# digest_code RELEASE           One digest of the contents and the modes of what was pushed, if there is
+# nothing else.
+digest_code() {
+  (cd "$1" && [ "$(find . ! -type d -printf x)" = "$(printf x; tr -cd '\0' <.pushed | tr '\0' x)" ] && {
+    xargs -0 -r sha256sum -z -- <.pushed && xargs -0 -r stat -c %a -- <.pushed
+  } | sha256sum | cut -c1-64)
+}
+
 # link_compiled FROM RELEASE     What is compiled of files that the release has in common with FROM.
 # Only of the very same files: Python would take what has the same time and size for the same.
 # What cannot be linked, as root's files cannot, is compiled like the rest.

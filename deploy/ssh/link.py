@@ -1,6 +1,7 @@
 """A host as the runner reaches it: one connection, one channel for commands, rsync beside it."""
 
 import time
+from dataclasses import replace
 
 import fabric
 from paramiko import Channel as SshChannel
@@ -14,6 +15,7 @@ from deploy.reach import LinkLost
 from deploy.ssh.channel import Channel, NotReady
 from deploy.ssh.connect import connect
 from deploy.ssh.connection import Connection
+from deploy.ssh.delta import DIFFERS, delta
 from deploy.ssh.launch import launch
 from deploy.ssh.rsync import Sending
 from deploy.ssh.script import named, script
@@ -90,6 +92,9 @@ class Link:
         self.connection.close()
 
     def _upload(self, upload: Upload, channel: Channel, on_line: OnLine) -> Result:
+        told = self._tell(upload, channel)
+        if told is not None:
+            return told
         doing = f"rsync to {upload.target}"
         self._sending = sending = Sending(upload, Wire(self._session), self.name, self._times.grace)
         try:
@@ -100,6 +105,19 @@ class Link:
         if not result.ok and not self.connection.is_connected:
             raise LinkLost(self.name, "the connection was lost", doing)
         return result
+
+    def _tell(self, upload: Upload, channel: Channel) -> Result | None:
+        """Tell the host what differs from what it has; None if rsync has to do it."""
+        made = delta(upload.base, upload.source) if upload.base else None
+        if made is None:
+            return None
+        words = ("push_delta", upload.like[0], upload.target, made.digest)
+        command = Command(words, stdin=made.lines, quiet_limit=upload.quiet_limit)
+        text = script(command)
+        result = channel.run(text, named(command), command.quiet_limit, lambda _: None)
+        if result.exit_code == DIFFERS:
+            return None
+        return replace(result, sent=len(text), files=made.files)
 
     def _session(self) -> SshChannel:
         return self.connection.transport.open_session(timeout=self._host.ssh.connect_timeout)

@@ -18,7 +18,10 @@ def push(t: Target) -> Iterator[Action]:
     newest_first = sorted(t.found.web.complete, reverse=True)
     known = [t.found.web.current, *newest_first][:2] if t.found.web.current else newest_first[:1]
     like = tuple(t.layout.release(name) for name in dict.fromkeys(known) if name)
-    yield Upload(t.workshop.export(t.made_from), t.layout.release(t.code.id), like=like)
+    live = t.found.web.complete.get(t.found.web.current or "")
+    base = t.workshop.exported(live.tree) if live and live.tree else None
+    there = base if base and base.exists() else None
+    yield Upload(t.workshop.export(t.made_from), t.layout.release(t.code.id), like=like, base=there)
 
 
 @step("code.install", roles=CODE, needs=("rsync", "python3-venv"))
@@ -75,6 +78,7 @@ def seal(t: Target) -> Iterator[Action]:
         "revision": t.code.revision,
         "venv": venv_key(t.made_from, t.found),
         "migrations": t.code.migrations,
+        "tree": t.made_from.tree,
         "site": {"settings": t.project.settings, "wsgi": t.project.wsgi},
     }
     where = (t.layout.root, t.code.id, t.project.static.root)
