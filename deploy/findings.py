@@ -59,6 +59,7 @@ class Lock:
 class Findings:
     """The state of one host. `root` is "ok", "missing" or "readonly"; `free` is in KiB.
 
+    `left_lock`: a run, or the host itself, died while it was about to take the lock.
     `exposed`: others than the site's group can read shared/env.
     """
 
@@ -78,6 +79,7 @@ class Findings:
     migrated: str = ""
     installed: Mapping[str, str] = field(default_factory=dict)
     lock: Lock | None = None
+    left_lock: bool = False
     frozen: str = ""
     maintenance: str = ""
     draining: bool = False

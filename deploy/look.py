@@ -76,6 +76,7 @@ def _understood(host: str, lines: Iterable[str]) -> Findings:
         migrated=_last(said, "migrated"),
         installed=dict(value.split(" ", 1) for value in said.get("installed", ())),
         lock=_lock(_last(said, "lock")),
+        left_lock=bool(_last(said, "left-lock")),
         frozen=_last(said, "frozen"),
         exposed=int(_last(said, "env-mode") or "0", 8) & 0o037 != 0,
         draining=bool(_last(said, "draining")),

@@ -70,7 +70,8 @@ def _unfinished(hosts: Sequence[Host], found: Found) -> bool:
         lock = found[host.name].lock
         if lock and lock.alive:
             raise locked_by(host.name, f"lock alive {lock.text}")
-    return any(found[host.name].lock or found[host.name].open_runs for host in hosts)
+    each = (found[host.name] for host in hosts)
+    return any(one.lock or one.left_lock or one.open_runs for one in each)
 
 
 def _tell_of_restore(host: Host, found: Findings, emit: Emit) -> None:

@@ -10,17 +10,20 @@ take_lock() {
   [ -d "$dir" ] || { echo "$1 is not prepared"; return 74; }
   printf '%s\n' "$3" >"$dir/lock.$token" || { rm -f "$dir/lock.$token"; return 74; }
   exec 8<"$dir/lock.$token"
-  flock -n 8
-  for _ in 1 2 3; do
-    if ln "$dir/lock.$token" "$dir/lock" 2>/dev/null; then
-      rm -f "$dir/lock.$token"
-      keep_reserve "$dir"
-      return 0
-    fi
-    # Whoever had it may just have given it back: then there is nobody to name, and a lock to take.
-    said=$(look_lock "$1")
-    if [ -n "$said" ]; then break; fi
-  done
+  # Whoever looks for what was left behind may hold it for an instant. Without it, it is no lock.
+  if flock -w 10 8; then
+    for _ in 1 2 3; do
+      if ln "$dir/lock.$token" "$dir/lock" 2>/dev/null; then
+        rm -f "$dir/lock.$token"
+        left_locks "$1" | xargs -0 -r rm -f --
+        keep_reserve "$dir"
+        return 0
+      fi
+      # Whoever had it may just have given it back: then there is nobody to name, and a lock to take.
+      said=$(look_lock "$1")
+      if [ -n "$said" ]; then break; fi
+    done
+  fi
   rm -f "$dir/lock.$token"
   exec 8<&-
   echo "$said"
@@ -56,7 +59,8 @@ take_over() {
   local lock=$1/.deploy/lock dir=$1/.deploy token=$2
   [ -e "$lock" ] || { take_lock "$@"; return; }
   exec 7<"$lock"
-  if ! flock -n 7 || ! [ "$lock" -ef "/proc/$BASHPID/fd/7" ]; then
+  # Whoever looks, as another recover does, holds it for an instant; a run, for as long as it lives.
+  if ! flock -w 1 7 || ! [ "$lock" -ef "/proc/$BASHPID/fd/7" ]; then
     exec 7<&-
     look_lock "$1"
     return 73
@@ -66,10 +70,19 @@ take_over() {
     printf '%s\n' "$3" >"$dir/lock.$token" || { rm -f "$dir/lock.$token"; return 74; }
   }
   exec 8<"$dir/lock.$token"
-  flock -n 8
+  flock -w 10 8 || { rm -f "$dir/lock.$token"; exec 7<&-; return 74; }
   mv -fT "$dir/lock.$token" "$lock"
   exec 7<&-
+  left_locks "$1" | xargs -0 -r rm -f --
 }
+
+# left_locks ROOT               What was to become a lock when its run, or this host, died. Nobody can
+# have such a file any more: whoever makes one holds its flock, or gets no lock while we have it.
+left_locks() (
+  for file in "$1"/.deploy/lock.*; do
+    if [ -e "$file" ] && exec 7<"$file" && flock -n -s 7; then printf '%s\0' "$file"; fi
+  done
+) 2>/dev/null
 
 # freeze ROOT TEXT / thaw ROOT  Nobody may start a run here until it is lifted.
 freeze() { printf '%s\n' "$2" | replace_file "$1/.deploy/frozen"; }

@@ -30,6 +30,7 @@ look() {
   if [ -e "$root/draining" ]; then echo "draining yes"; fi
   if [ -e "$root/maintenance/503.html" ]; then echo "maintenance $(head -n 1 "$root/maintenance/why")"; fi
   look_lock "$root"
+  if [ -n "$(left_locks "$root" | tr '\0' x)" ]; then echo "left-lock yes"; fi
 }
 
 # look_programs PYTHON

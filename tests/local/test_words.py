@@ -1,5 +1,6 @@
 """The shell words of deploy/remote on real directories, each alone."""
 
+import fcntl
 import json
 import os
 import subprocess
@@ -180,6 +181,47 @@ def test_a_lock_is_alive_as_long_as_anything_of_its_run_is(
         assert time.monotonic() < until
     assert link.execute_here(over).ok
     assert (root / ".deploy/lock").read_text() == "r2 recover\n"
+
+
+@pytest.mark.parametrize("word", ["take_lock", "take_over"])
+def test_what_a_host_was_writing_as_a_lock_when_it_died_is_seen_and_taken_away(
+    link: LocalLink, root: Path, word: str
+) -> None:
+    left, dying = root / ".deploy/lock.t1", root / ".deploy/lock.t2"
+    left.write_text("r1 deploy by ann@desk\n")
+    dying.write_text("r2 deploy by bob@desk\n")
+    if word == "take_over":
+        (root / ".deploy/lock").write_text("r0 deploy by cid@desk\n")
+    with dying.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert "left-lock yes" in do(link, "look", str(root), "shop").output
+        assert link.execute_here(Command((word, str(root), "t3", "r3"))).ok
+        assert (left.exists(), dying.exists()) == (False, True), "that one is about to be refused"
+        dying.unlink()
+    assert "left-lock" not in do(link, "look", str(root), "shop").output
+    assert (root / ".deploy/lock").read_text() == "r3\n"
+
+
+def test_a_lock_is_never_without_its_flock_though_somebody_looks_at_the_very_instant(
+    link: LocalLink, root: Path
+) -> None:
+    file = root / ".deploy/lock.t1"
+    file.touch()
+    with file.open() as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        threading.Timer(0.5, fcntl.flock, (looking, fcntl.LOCK_UN)).start()
+        assert link.execute_here(Command(("take_lock", str(root), "t1", "r1"))).ok
+        assert "lock alive r1" in do(link, "look_lock", str(root)).output
+
+
+def test_a_lock_is_taken_over_though_another_recover_looks_at_it_at_the_very_instant(
+    link: LocalLink, root: Path
+) -> None:
+    (root / ".deploy/lock").write_text("r1 deploy by ann@desk\n")
+    with (root / ".deploy/lock").open() as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        threading.Timer(0.3, fcntl.flock, (looking, fcntl.LOCK_UN)).start()
+        assert link.execute_here(Command(("take_over", str(root), "t2", "r2 recover"))).ok
 
 
 def test_a_command_of_a_run_that_lost_its_lock_does_nothing(link: LocalLink, root: Path) -> None:

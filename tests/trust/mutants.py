@@ -124,7 +124,7 @@ MUTANTS = (
     Mutant(
         "take over without asking whether the owner is there",
         LOCK,
-        "if ! flock -n 7 || !",
+        "if ! flock -w 1 7 || !",
         "if !",
         a_recover_in_between,
         "E8b",

@@ -270,7 +270,7 @@ def second_ctrl_c(world: World) -> list[str]:
     """An impatient operator leaves in the middle of the undo."""
     point = after_the_switch(world)
     old = live(world)
-    ended = world.run("deploy", at=[Point("web1", point.number + 1, "twice", 0.02)])
+    ended = world.run("deploy", at=[Point("web1", point.number, "twice", 0.1)])
     faults = [] if ended.code in (7, 130) else ended_as(ended, 7, "next: fab recover")
     return faults + one_recover(world, old if ended.code in (7, 130) else "")
 
@@ -278,7 +278,7 @@ def second_ctrl_c(world: World) -> list[str]:
 ROWS = (
     Row("E1", "the controller killed at every call", elsewhere="suite crash"),
     Row("E2", "Ctrl-C at every call of the commit", elsewhere="suite signals"),
-    Row("E2b", "Ctrl-C twice after the switch", second_ctrl_c),
+    Row("E2b", "Ctrl-C twice in the switch", second_ctrl_c),
     Row("E3", "a program of the switch dies on web2, at some of 21 points", some_programs_die),
     Row("E3f", "the same, at all points", every_program_dies, slow=True),
     Row("E4", "web2 dies in its switch and stays down", stays_down),
