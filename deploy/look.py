@@ -122,7 +122,7 @@ def _release(name: str, text: str) -> Release | None:
         facts = json.loads(text)
     except ValueError:
         return None
-    known = {key: str(facts.get(key, "")) for key in ("revision", "venv", "migrations")}
+    known = {key: str(facts.get(key, "")) for key in ("revision", "venv", "migrations", "tree")}
     return Release(name, **known)
 
 

@@ -88,7 +88,7 @@ TOOLS = {"iptables": "iptables", "tc": "iproute2", "nsenter": "util-linux"}
 """What breaks networks and disks, and the Debian package that has it."""
 ALONE = ("traffic",)
 """What is timed has the machine to itself; all others run beside each other, on a fleet each."""
-BESIDE = 3
+BESIDE = 4
 """How many at once."""
 
 

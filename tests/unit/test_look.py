@@ -1,6 +1,10 @@
 """What `look` prints becomes findings."""
 
+from dataclasses import replace
+
+from deploy.findings import Findings
 from deploy.look import understand
+from deploy.release import Release
 
 A, B = "000001-aaaaaaa", "000002-bbbbbbb"
 SAID = f"""user deploy
@@ -9,7 +13,7 @@ python 3.11.2 linux-x86_64 glibc-2.36
 root ok
 free 1048576
 current {B}
-release {A} {{"id": "{A}", "revision": "{"a" * 40}", "venv": "v1", "migrations": "m1"}}
+release {A} {{"id":"{A}", "revision": "{"a" * 40}", "venv": "v1", "migrations": "m1", "tree": "t"}}
 release {B} {{"id": "{B}", "revision": "{"b" * 40}", "venv": "v1", "migrations": "m2"}}
 release 000003-ccccccc partial
 release 000004-ddddddd {{"id": torn
@@ -30,6 +34,7 @@ journal begin r2 deploy ann@desk web1 web1 web={A}>{B}
 journal commit r2
 journal begin r3 deploy ann@desk web1 web1 web={B}>000005-eeeeeee
 lock alive r3 deploy by ann@desk
+left-lock yes
 served {B}
 """.splitlines()
 
@@ -41,7 +46,8 @@ def test_everything_that_a_host_says_is_understood() -> None:
     assert found.lacks == ("curl",)
     assert found.web.current == B
     assert found.web.previous == A
-    assert found.web.complete[A].revision == "a" * 40
+    assert found.web.complete[A] == Release(A, "a" * 40, "v1", "m1", "t")
+    assert found.left_lock
     assert found.slots == {"blue": A, "green": B}
     assert (found.live_slot, found.idle_slot) == ("green", "blue")
     assert found.processes[0].says == f"loaded {B}"
@@ -53,6 +59,14 @@ def test_everything_that_a_host_says_is_understood() -> None:
     assert found.frozen == "by ann@desk: audit"
     assert (found.slot_of(A), found.slot_of(B)) == ("blue", "green")
     assert [entry.run.id for entry in found.open_runs] == ["r3"]
+
+
+def test_a_host_that_is_asked_again_keeps_what_does_not_change_within_a_run() -> None:
+    before = replace(Findings(), python="3.12.1", platform="p", libc="l", lacks=("rsync",))
+    found = understand("web1", SAID, before)
+    assert (found.python, found.platform, found.libc) == ("3.12.1", "p", "l")
+    assert found.lacks == ("rsync",)
+    assert found.web.current == B
 
 
 def test_a_release_whose_mark_is_torn_is_not_complete() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import deploy
-from deploy.command import Action, Command
+from deploy.command import Action, Command, Upload
 from deploy.errors import Refused
 from deploy.findings import Findings, Tree
 from deploy.flow import DEPLOY, DEPLOY_STATIC, ROLLBACK, Flow
@@ -215,6 +215,28 @@ def test_a_venv_that_a_host_has_is_not_built_again() -> None:
     text = "\n".join(make_plan(DEPLOY, made[0].run, made).lines())
     assert "build_venv" not in text
     assert "fetch_wheels" not in text
+
+
+def test_code_is_told_by_what_differs_from_the_live_one_if_that_is_still_here(
+    tmp_path: Path,
+) -> None:
+    shop = Workshop(tmp_path)
+    live = replace(found(HOSTS[0]).web.complete[OLD], tree="t7")
+    tree_ = replace(found(HOSTS[0]).web, complete={OLD: live})
+    has = replace(found(HOSTS[0]), web=tree_)
+    made = targets(Release(NEW, "b" * 40, "v", "mig"), SOURCE, HOSTS[:1])
+    made = [replace(one, found=has, workshop=shop, fleet=((HOSTS[0], has),)) for one in made]
+
+    def pushed() -> Upload:
+        [part] = [p for p in make_plan(DEPLOY, made[0].run, made).parts if p.step is push]
+        [upload] = part.work[0].actions
+        assert isinstance(upload, Upload)
+        return upload
+
+    assert pushed().base is None
+    shop.exported("t7").mkdir(parents=True)
+    assert pushed().base == shop.exported("t7")
+    assert pushed().like[0].endswith(OLD)
 
 
 def test_programs_that_a_host_has_are_not_sent_again() -> None:
