@@ -99,12 +99,12 @@ same_files() {
   [ -z "${lacking-}" ]
 }
 
-# if_possible OTHERWISE COMMAND...      Says OTHERWISE if the command fails, and is content; unless it
-# has found out (exit code 65) what it was asked for.
+# if_possible OTHERWISE COMMAND...      Says OTHERWISE if the command fails, or takes a minute, and is
+# content; unless it has found out (exit code 65) what it was asked for.
 if_possible() {
   otherwise=$1 code=0
   shift
-  "$@" || code=$?
+  timeout 60 "$@" || code=$?
   [ "$code" != 65 ] || return 65
   [ "$code" = 0 ] || echo "warning: $otherwise"
 }

@@ -13,8 +13,9 @@ import re
 import shutil
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from enter import enter, facts, release_of
 from envfile import NotReady, mask
@@ -53,14 +54,24 @@ def _gather(release: Path, static: str, before: Path | None) -> None:
     django.setup()
     target = release / static
     made_from = _made_from(release, target)
-    if made_from and before and _record(before) == [made_from, _made(before / static)]:
-        shutil.copytree(before / static, target, symlinks=True, copy_function=os.link)
-    else:
+    same = (
+        before is not None and made_from and _record(before) == [made_from, _made(before / static)]
+    )
+    if not (before and same and _linked(before / static, target)):
         from django.core.management import execute_from_command_line
 
         execute_from_command_line(["manage.py", "collectstatic", "--noinput", "--verbosity", "0"])
     if made_from:
         (release / RECORD).write_text(f"{made_from}\n{_made(target)}\n", encoding="utf-8")
+
+
+def _linked(before: Path, target: Path) -> bool:
+    try:
+        shutil.copytree(before, target, symlinks=True, copy_function=os.link)
+    except OSError:  # such as files of root, which nobody else may link
+        shutil.rmtree(target, ignore_errors=True)
+        return False
+    return True
 
 
 def _record(release: Path) -> list[str]:
@@ -74,44 +85,47 @@ def _made_from(release: Path, target: Path) -> str:
     """A digest of all that tells what will be gathered; empty where that cannot be told.
 
     What the release has in common with another one are the same files, by number and time: they
-    are linked. Code that takes part must come with the packages, where no revision can change it.
+    are linked. Code that takes part has to be Django's own: any other may have changed, or read
+    what no finder lists.
     """
     import django
     from django.conf import settings
+    from django.contrib.staticfiles.finders import get_finders
     from django.contrib.staticfiles.storage import staticfiles_storage
+    from django.core.files.storage import FileSystemStorage
     from django.core.management import get_commands
 
-    packages = Path(django.__file__).resolve().parents[1]
-    staticfiles_storage._setup()
-    code = {one.__module__ for one in type(staticfiles_storage._wrapped).__mro__} - {"builtins"}
-    in_packages = all(_is_below(sys.modules[name].__file__, packages) for name in code)
-    usual_place = Path(settings.STATIC_ROOT or "").resolve() == target and not target.exists()
-    usual_command = get_commands()["collectstatic"] == "django.contrib.staticfiles"
-    if not (in_packages and usual_place and usual_command):
+    try:
+        staticfiles_storage._setup()
+        storage, finders = staticfiles_storage._wrapped, list(get_finders())
+        files = sorted(_sources(finders))
+        known = all(map(_of_django, (storage, *finders)))
+        usual = isinstance(storage, FileSystemStorage) and Path(storage.location) == target
+    except Exception:  # whatever it is, collectstatic meets it, too, and says it
         return ""
-    read = READ if all(name.startswith("django.") for name in code) else re.compile("")
-    names = [name for name in sorted(dir(settings)) if name.isupper() and read.match(name)]
+    command = get_commands()["collectstatic"] == "django.contrib.staticfiles"
+    if not (known and usual and command) or target.exists():
+        return ""
+    names = [name for name in sorted(dir(settings)) if READ.match(name)]
     values = [f"{name}={getattr(settings, name)!r}".replace(str(release), "") for name in names]
     if any(" at 0x" in value for value in values):  # an object of which nothing can be told
         return ""
-    try:
-        files = sorted(_sources())
-    except NotImplementedError:  # of files that are not on this disk nothing is known
-        return ""
-    return _digest((str(packages), values, files))
+    return _digest((django.__file__, django.VERSION, values, files))
 
 
-def _is_below(file: str | None, folder: Path) -> bool:
-    return file is not None and folder in Path(file).resolve().parents
+def _of_django(thing: object) -> bool:
+    modules = {one.__module__.partition(".")[0] for one in type(thing).__mro__}
+    return modules <= {"django", "builtins"}
 
 
-def _sources() -> Iterator[tuple[str, int, int, int]]:
+def _sources(finders: Iterable[Any]) -> Iterator[tuple[str, int, int, int]]:
     from django.apps import apps
-    from django.contrib.staticfiles.finders import get_finders
 
     ignored = apps.get_app_config("staticfiles").ignore_patterns
-    for number, finder in enumerate(get_finders()):
+    for number, finder in enumerate(finders):
         for path, storage in finder.list(ignored):
+            if not _of_django(storage):
+                raise TypeError(type(storage))
             place = f"{number} {getattr(storage, 'prefix', None) or ''} {path}"
             yield (place, *_same(Path(storage.path(path))))
 

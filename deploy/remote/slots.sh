@@ -11,11 +11,13 @@ load_slot() {
 # start_slot ROOT NAME SLOT ID PROCESSES SECONDS
 start_slot() {
   local loaded failed begun=
-  count_loaded "$1" "$(slot_title "$2" "$3")" "$3" "$4"
-  if [ "$loaded" -ge "$5" ]; then echo "already warm"; return 0; fi
   { IFS= read -r begun <"$1/.deploy/loading-$3"; } 2>/dev/null
   rm -f "$1/.deploy/loading-$3"
-  if [ "$begun" = "$4" ]; then wait_slot "$@"; else restart_in_slot "$@"; fi
+  count_loaded "$1" "$(slot_title "$2" "$3")" "$3" "$4"
+  if [ "$loaded" -ge "$5" ]; then echo "already warm"; return 0; fi
+  if [ "$begun" = "$4" ] && [ "$(readlink "$1/slots/$3")" = "../releases/$4" ]; then
+    wait_slot "$@"
+  else restart_in_slot "$@"; fi
 }
 
 # ensure_slot ROOT NAME SLOT ID PROCESSES SECONDS   For a release that may be live in that slot: its
@@ -33,7 +35,7 @@ restart_in_slot() {
 begin_slot() {
   local root=$1 name=$2 slot=$3 id=$4
   link_into "$root/slots/$slot" "../releases/$id" || return 74
-  rm -f "$root/run/$slot"-*
+  rm -f "$root/run/$slot"-* "$root/.deploy/loading-$slot"
   restart_slot "$name" "$slot"
 }
 

@@ -17,6 +17,7 @@ def script(command: Command) -> str:
     if not command.stdin:
         return command.shell()
     text = command.stdin.replace("\\", "\\\\").replace("\0", "\\0000")
+    text = text.replace("'", "\\0047")  # quoting each would take bash a time quadratic in them
     return f"{command.shell()} < <(printf %b {shlex.quote(text)})"
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from deploy.command import Action, Command
 from deploy.steps import HERE, Target, step
-from deploy.steps.build import BUILD, export_here, packages
+from deploy.steps.build import BUILD
 from deploy.workshop import ONSITE
 
 SEND_QUIET = 600.0
@@ -70,20 +70,16 @@ def check_back(t: Target) -> Iterator[Action]:
     """see that the bucket still has the files of the release that is gone back to"""
     if not _concerned(t):
         return
-    unasked = f"the bucket was not asked for the files of {t.code.id}"
-    if t.origin is None:
-        yield Command(("echo", f"warning: {unasked}: git here does not know its revision"))
+    digests = (f.web.files[t.code.id] for h, f in t.fleet if t.code.id in f.web.files)
+    kept = f"{next(digests, '')}={t.code.id}"
+    if t.origin is None or not (t.collected.exists() and t.workshop.venv(t.origin).exists()):
+        # Nobody waits for packages to be installed here before the site is whole again.
+        why = "this machine did not release it"
+        yield Command(("echo", f"warning: the bucket was not asked for its files: {why}"))
         return
-    for made in (*export_here(t), *packages(t)):
-        yield _if_possible(f"what {t.code.id} needs cannot be made here", made)
-    [kept] = [one for one in _kept(t) if one.endswith(f"={t.code.id}")] or [f"={t.code.id}"]
     asked = _asked(t, "kept.py", "back", t.project.settings, _owner(t), kept)
-    yield _if_possible(unasked, replace(asked, cwd=str(t.workshop.export(t.origin))))
-
-
-def _if_possible(otherwise: str, action: Command) -> Command:
-    """Nobody is kept from going back because this machine or the bucket is not at its best."""
-    return replace(action, argv=("sh", BUILD, "if_possible", otherwise, *action.argv))
+    otherwise = f"the bucket was not asked for the files of {t.code.id}"
+    yield replace(asked, argv=("sh", BUILD, "if_possible", otherwise, *asked.argv))
 
 
 @step("static.prune", roles=(HERE,))

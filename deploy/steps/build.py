@@ -20,25 +20,12 @@ def _build(word: str, made: Path, *argv: object, env: tuple[tuple[str, str], ...
     return Command(words, env=env, quiet_limit=BUILD_QUIET, changes=False)
 
 
-def export_here(t: Target) -> Iterator[Command]:
-    """The revision's files, if they are not here yet."""
-    made = t.workshop.export(t.made_from)
-    if not made.exists():
-        yield _build("export_code", made, t.made_from.top, t.made_from.tree)
-
-
-def packages(t: Target) -> Iterator[Command]:
-    """The revision's own packages in a virtualenv, if they are not here yet."""
-    made = t.workshop.venv(t.made_from)
-    if not made.exists():
-        code = t.workshop.export(t.made_from)
-        yield _build("make_venv", made, sys.executable, code, t.project.requirements)
-
-
 @step("code.export", roles=(HERE,))
 def export(t: Target) -> Iterator[Action]:
     """take the revision's files out of git"""
-    yield from export_here(t)
+    made = t.workshop.export(t.made_from)
+    if not made.exists():
+        yield _build("export_code", made, t.made_from.top, t.made_from.tree)
 
 
 @step("code.wheels", roles=(HERE,))
@@ -97,8 +84,8 @@ def collect(t: Target) -> Iterator[Action]:
         return
     made, venv = t.collected, t.workshop.venv(source)
     code, sends = t.workshop.export(source), project.static.mode == "storage"
-    if sends or not made.exists():
-        yield from packages(t)
+    if not venv.exists() and (sends or not made.exists()):
+        yield _build("make_venv", venv, sys.executable, code, project.requirements)
     if made.exists():
         return
     yield _build(

@@ -51,7 +51,7 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
-def gather(root: Path, name: str, before: str = "", code: int = 0) -> str:
+def gather(root: Path, name: str, before: str = "", code: int = 0, path: str = "") -> str:
     argv = [
         BASE_PYTHON,
         "entry/gather.py",
@@ -60,7 +60,7 @@ def gather(root: Path, name: str, before: str = "", code: int = 0) -> str:
         "collected",
         *([before] * bool(before)),
     ]
-    environ = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
+    environ = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "PYTHONPATH": path}
     done = subprocess.run(argv, cwd=root, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stderr
     return done.stderr
@@ -159,6 +159,51 @@ def test_a_storage_of_the_project_s_own_is_always_asked_since_its_code_may_have_
     pushed(root, {})
     gather(root, NEW, OLD)
     assert not before & {number for _, number in collected(root, NEW).values()}
+
+
+STORE = """
+from django.core.files.storage import FileSystemStorage, InMemoryStorage
+from django.contrib.staticfiles.finders import BaseStorageFinder
+class Elsewhere(FileSystemStorage):
+    pass
+class Finder(BaseStorageFinder):
+    storage = Elsewhere(location="pages/more")
+"""
+IN_MEMORY = SETTINGS.replace(HASHED, "django.core.files.storage.InMemoryStorage")
+FINDERS = """STATICFILES_FINDERS = [
+    "pages.store.Finder", "django.contrib.staticfiles.finders.AppDirectoriesFinder"]
+"""
+
+
+@pytest.mark.parametrize("settings", [IN_MEMORY, SETTINGS + FINDERS])
+def test_what_is_not_django_s_own_or_goes_elsewhere_is_collected_each_time(
+    root: Path, settings: str
+) -> None:
+    code = root / "releases" / OLD / "pages"
+    (code / "more").mkdir()
+    (code / "more" / "more.css").touch()
+    (code / "store.py").write_text(STORE)
+    (code / "settings.py").write_text(settings)
+    gather(root, OLD)
+    pushed(root, {})
+    gather(root, NEW, OLD)
+    assert not (root / "releases" / NEW / ".gathered").exists()
+
+
+def test_what_may_not_be_linked_is_collected(root: Path) -> None:
+    gather(root, OLD)
+    made = pushed(root, {})
+    (made / "pages" / "sitecustomize.py").write_text(
+        "import os\n"
+        "def refuse(*_, **__): raise PermissionError(1, 'not permitted')\n"
+        "os.link = refuse\n"
+    )
+    gather(root, NEW, OLD, path=str(made / "pages"))
+    before, after = collected(root, OLD), collected(root, NEW)
+    assert {name: content for name, (content, _) in after.items()} == {
+        name: content for name, (content, _) in before.items()
+    }
+    assert not {number for _, number in before.values()} & {n for _, n in after.values()}
 
 
 def test_a_release_before_that_never_gathered_anything_is_no_obstacle(root: Path) -> None:

@@ -224,6 +224,36 @@ def test_a_lock_is_taken_over_though_another_recover_looks_at_it_at_the_very_ins
         assert link.execute_here(Command(("take_over", str(root), "t2", "r2 recover"))).ok
 
 
+SLOT = "restart_slot() { echo restarted; }; wait_slot() { echo waited; }; slot_process() { :; }"
+
+
+def slot(link: LocalLink, root: Path, *calls: str) -> str:
+    """What these words about slot blue say, where Apache is left out."""
+    each = (call.replace(" ", f" {root} shop blue ", 1) + " 2 60" for call in calls)
+    return do(link, "eval", "; ".join((SLOT, *each))).output.replace("\n", " ").strip()
+
+
+def test_a_slot_that_is_loading_is_waited_for_and_not_begun_again(
+    link: LocalLink, root: Path
+) -> None:
+    assert slot(link, root, f"load_slot {B}", f"start_slot {B}") == "restarted waited"
+    assert slot(link, root, f"start_slot {B}") == "restarted waited", "what was begun is forgotten"
+
+
+def test_what_was_begun_for_a_release_says_nothing_once_the_slot_was_given_to_another(
+    link: LocalLink, root: Path
+) -> None:
+    slot(link, root, f"load_slot {B}")
+    for number in (1, 2):
+        (root / f"run/blue-{number}").write_text(f"loaded {B}\n")
+    assert slot(link, root, f"start_slot {B}") == "already warm"
+    slot(link, root, f"load_slot {B}")
+    slot(link, root, f"restart_in_slot {A}")
+    (root / "slots/blue").unlink()
+    (root / "slots/blue").symlink_to(f"../releases/{B}")
+    assert slot(link, root, f"start_slot {B}") == "restarted waited"
+
+
 def test_a_command_of_a_run_that_lost_its_lock_does_nothing(link: LocalLink, root: Path) -> None:
     link.execute_here(Command(("take_lock", str(root), "t1", "r1")))
     fenced = ("fenced", str(root), "eval", f"touch {root}/changed")

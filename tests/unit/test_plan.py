@@ -186,13 +186,21 @@ def test_a_database_alone_names_no_file_in_a_bucket() -> None:
     assert "send.py" not in lines(DEPLOY, SOURCE, HOSTS[3:], IN_A_BUCKET)
 
 
-def test_a_bucket_has_nothing_to_go_back_to_and_is_asked_first_whether_all_is_there() -> None:
-    plan = lines(ROLLBACK, None, HOSTS[:1], IN_A_BUCKET)
-    assert "send.py" not in plan
-    assert "git here does not know its revision" in plan
-    made = targets(Release(NEW, "b" * 40, "v", "mig"), None, HOSTS[:1], IN_A_BUCKET)
-    made = [replace(one, origin=SOURCE) for one in made]
-    text = "\n".join(make_plan(ROLLBACK, made[0].run, made).lines())
+def test_a_bucket_has_nothing_to_go_back_to_and_is_asked_first_whether_all_is_there(
+    tmp_path: Path,
+) -> None:
+    assert "send.py" not in lines(ROLLBACK, None, HOSTS[:1], IN_A_BUCKET)
+    assert "this machine did not release it" in lines(ROLLBACK, None, HOSTS[:1], IN_A_BUCKET)
+    shop = Workshop(tmp_path)
+    for made in (shop.collected(SOURCE, IN_A_BUCKET), shop.venv(SOURCE)):
+        made.mkdir(parents=True)
+    has = found(HOSTS[0])
+    has = replace(has, web=replace(has.web, files={OLD: "same", NEW: "same"}))
+    told = targets(Release(NEW, "b" * 40, "v", "mig"), None, HOSTS[:1], IN_A_BUCKET)
+    fleet = ((told[1].host, has),)
+    told = [replace(one, origin=SOURCE, workshop=shop, fleet=fleet) for one in told]
+    text = "\n".join(make_plan(ROLLBACK, told[0].run, told).lines())
+    assert f"same={NEW}" in text, "also where the live release names the same files"
     assert text.index("kept.py back config.settings") < text.index("web.warm")
 
 

@@ -38,7 +38,7 @@ def test_neighbours_exclusions_and_paths_become_options() -> None:
 
 def test_standard_input_is_in_the_script_and_not_in_what_is_shown() -> None:
     command = Command(("psql", "-f", "-"), stdin="it's a\\b\0")
-    assert script(command) == "psql -f - < <(printf %b 'it'\"'\"'s a\\\\b\\0000')"
+    assert script(command) == "psql -f - < <(printf %b 'it\\0047s a\\\\b\\0000')"
     assert named(command) == "psql -f -"
     assert script(Command(("ls",))) == "ls"
 
