@@ -31,6 +31,7 @@ HEAD = """\
 # writes it anew with WRITE_BUDGET=1. Round trips are the answers that the operator waits for:
 # to the log-in, to each script, to a transfer as a whole. Only bytes may differ, by a tenth.
 """
+KEEP = ("--set", "keep=2")
 Costs = dict[str, int]
 
 
@@ -49,7 +50,7 @@ class Ledger:
         for name in ALL:
             sshd.clear(self.hosts.fleet.container(name))
         argv = [sys.executable, "-m", "tests.trust.controller", *words]
-        argv += ["--top", str(checkout.top), "--log", str(log)]
+        argv += ["--top", str(checkout.top), "--log", str(log), *KEEP]
         env = {**checkout.env, "PYTHONPATH": str(TOP)}
         done = subprocess.run(argv, cwd=TOP, env=env, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -97,8 +98,9 @@ def found(
         checkout.fab("deploy")
         checkout.write("guestbook/number.py", "NUMBER = 1\n")
         checkout.commit()
-        # The first knew nothing of venvs and configurations; after the second, all is usual.
-        checkout.fab("deploy")
+        # The first knew nothing of venvs and configurations; after the second, all is usual, and
+        # one release is pruned by each that follows, whatever the stories before have left.
+        checkout.fab(*KEEP, "deploy")
         checkout.write("guestbook/number.py", "NUMBER = 2\n")
         checkout.commit()
         ledger.measure("redeploy", checkout, "deploy")
