@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 from deploy.command import Action, Command
@@ -39,12 +40,13 @@ def wheels(t: Target) -> Iterator[Action]:
         and venv_key(t.made_from, found) not in found.venvs
     }
     builder = t.workshop.builder()
-    if lacking and not builder.exists():
+    python = Path(sys.executable) if find_spec("pip") else builder / "bin/python"
+    if lacking and not python.exists():  # what pipx or uv installs has no pip
         yield _build("make_builder", builder, sys.executable)
     for key, found in lacking.items():
         made = t.workshop.wheels(key)
         if not made.exists():
-            pip = (builder / "bin/python", "-m", "pip", *_how(found))
+            pip = (python, "-m", "pip", *_how(found))
             source = t.workshop.export(t.made_from)
             yield _build("fetch_wheels", made, source, t.project.requirements, *pip)
 

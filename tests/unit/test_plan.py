@@ -225,6 +225,16 @@ def test_a_venv_that_a_host_has_is_not_built_again() -> None:
     assert "fetch_wheels" not in text
 
 
+def test_where_our_own_python_has_no_pip_one_is_made_that_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert "make_builder" not in lines(DEPLOY, SOURCE, HOSTS[:1])
+    monkeypatch.setattr("deploy.steps.build.find_spec", lambda _: None)
+    plan = lines(DEPLOY, SOURCE, HOSTS[:1])
+    assert plan.index("make_builder") < plan.index("/cache/builder/py3")
+    assert "bin/python -m pip" in plan
+
+
 def test_code_is_told_by_what_differs_from_the_live_one_if_that_is_still_here(
     tmp_path: Path,
 ) -> None:
