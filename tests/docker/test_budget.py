@@ -96,13 +96,13 @@ def found(
         ledger = Ledger(hosts, wires)
         checkout = make_checkout(folder / "project", through_wires(hosts, wires, folder), env, ())
         checkout.fab("deploy")
-        checkout.write("guestbook/number.py", "NUMBER = 1\n")
-        checkout.commit()
-        # The first knew nothing of venvs and configurations; after the second, all is usual, and
+        # The first knew nothing of venvs and configurations; after the third, all is usual, and
         # one release is pruned by each that follows, whatever the stories before have left.
-        checkout.fab(*KEEP, "deploy")
-        checkout.write("guestbook/number.py", "NUMBER = 2\n")
-        checkout.commit()
+        for number in range(1, 4):
+            checkout.write("guestbook/number.py", f"NUMBER = {number}\n")
+            checkout.commit()
+            if number < 3:
+                checkout.fab(*KEEP, "deploy")
         ledger.measure("redeploy", checkout, "deploy")
         ledger.measure("unchanged", checkout, "deploy")
         ledger.measure("rollback", checkout, "rollback")
