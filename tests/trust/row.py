@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from tests.trust.hosts import ROOT
 from tests.trust.looking import look, recovered, settled
 from tests.trust.promises import always, at_rest
 from tests.trust.world import Ended, World
@@ -81,6 +82,11 @@ def unharmed(world: World, release: str) -> list[str]:
 def live(world: World) -> str:
     """What visitors of the first host get."""
     return world.page("web1").release
+
+
+def all_by_rsync(world: World) -> None:
+    """Have web2 forget which files are the code, so that the next one is not told in a message."""
+    world.hosts.on("web2", f"rm -f {ROOT}/current/.pushed")
 
 
 def no_moment(world: World) -> list[str]:

@@ -12,7 +12,7 @@ from tests.trust.calls import Point
 from tests.trust.crash import shortened
 from tests.trust.hosts import ROOT
 from tests.trust.injuries import docker_does, heal, trap
-from tests.trust.row import QUICK, Row, ended_as, live, one_recover, serves, unharmed
+from tests.trust.row import QUICK, Row, all_by_rsync, ended_as, live, one_recover, serves, unharmed
 from tests.trust.world import KILLED, World
 
 VERIFIES = "*127.0.0.1:80/*"
@@ -134,6 +134,7 @@ def a_recover_in_between(world: World) -> list[str]:
 
 def lock_deleted(world: World) -> list[str]:
     """Somebody deletes the lock files by hand, as old habits have it, and deploys beside a run."""
+    all_by_rsync(world)
     with trap(world, "web2", "rsync", "*--server*") as rsync:
         run = world.start("deploy", more=QUICK)
         rsync.sprung()

@@ -19,16 +19,21 @@ from tests.trust.injuries import (
     trap,
 )
 from tests.trust.revisions import changed
-from tests.trust.row import QUICK, Row, ended_as, live, locks, one_recover, serves, unharmed
+from tests.trust.row import (
+    QUICK,
+    Row,
+    all_by_rsync,
+    ended_as,
+    live,
+    locks,
+    one_recover,
+    serves,
+    unharmed,
+)
 from tests.trust.world import World
 
 PUSH = "*--server*"
 REQUIREMENTS = "requirements.txt"
-
-
-def all_by_rsync(world: World) -> None:
-    """Have web2 forget which files are the code, so that the next one is not told in a message."""
-    world.hosts.on("web2", f"rm -f {ROOT}/current/.pushed")
 
 
 def lost_in_push(
