@@ -30,7 +30,7 @@ from deploy.steps.checks import gate
 from deploy.steps.code import entry, install, push, seal
 from deploy.steps.db import migrate
 from deploy.steps.server import apache, static_server
-from deploy.steps.slots import ask_again, warm
+from deploy.steps.slots import ask_again, load, warm
 from deploy.steps.static import collect_on_web, switch, sync
 from deploy.workshop import Workshop
 from tests.local.locallink import LocalLink
@@ -67,6 +67,7 @@ NEEDS_A_SERVER = (
     sync,
     static_server,
     apache,
+    load,
     warm,
 )
 FLOW = DEPLOY.without(*NEEDS_A_SERVER, switch, migrate, ask_again)

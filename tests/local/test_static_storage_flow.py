@@ -34,12 +34,23 @@ from deploy.steps.checks import gate
 from deploy.steps.code import entry, install, seal
 from deploy.steps.db import migrate
 from deploy.steps.server import apache, static_server
-from deploy.steps.slots import ask_again, warm
+from deploy.steps.slots import ask_again, load, warm
 from tests.local.s3server import KEYS, LISTS, S3Server, s3_server
 from tests.local.test_flows import HOSTS, Fleet, seal_without_packages, switch_only
 from tests.local.test_static_bucket import FILES
 
-NEEDS_A_SERVER = (wheels, gate, install, entry, static_server, apache, warm, migrate, ask_again)
+NEEDS_A_SERVER = (
+    wheels,
+    gate,
+    install,
+    entry,
+    static_server,
+    apache,
+    load,
+    warm,
+    migrate,
+    ask_again,
+)
 FAB = Path(sys.executable).with_name("fab")
 """Fabric's own script, which a fabfile of the toolkit takes over."""
 FLOW = DEPLOY.without(*NEEDS_A_SERVER)
