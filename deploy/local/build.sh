@@ -7,7 +7,7 @@ set -eu
 
 # export_code TARGET REPOSITORY TREE    With .pushed, the names of its files, by which a host finds them
 # again among what is put beside them there; TARGET.sums has a digest of each. Where there are
-# symbolic links, or no file at all, rsync alone is to send it, so neither is made.
+# symbolic links, rsync alone is to send it, so neither is made.
 export_code() {
   mkdir "$new"
   git -C "$2" archive --format=tar --output="$new.tar" "$3"

@@ -12,13 +12,12 @@ import os
 import re
 import shutil
 import sys
-import traceback
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from enter import enter, facts, release_of
-from envfile import NotReady, mask
+from enter import release_of
+from started import started
 
 RECORD = ".gathered"
 """In a release: what its static files were gathered from, and what came of it, as digests."""
@@ -31,32 +30,20 @@ def main(arguments: list[str]) -> int:
     if len(arguments) not in (3, 4):
         sys.stderr.write("usage: gather.py ROOT RELEASE STATIC_ROOT [BEFORE]\n")
         return 2
-    root, static = Path(arguments[0]), arguments[2]
-    try:
-        release = release_of(root, arguments[1])
-        values = enter(root, release, facts(root, release)["settings"])
-    except NotReady as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
+    root, name, static = Path(arguments[0]), arguments[1], arguments[2]
     before = root / "releases" / arguments[3] if arguments[3:] else None
-    try:
-        _gather(release, static, before)
-    except Exception:
-        # Python's own traceback would show what drivers and settings put into their messages.
-        sys.stderr.write(mask(traceback.format_exc(), values))
-        return 1
-    return 0
+
+    def work() -> int:
+        _gather(release_of(root, name), static, before)
+        return 0
+
+    return started(root, name, work, "collectstatic fails")
 
 
 def _gather(release: Path, static: str, before: Path | None) -> None:
-    import django
-
-    django.setup()
     target = release / static
     made_from = _made_from(release, target)
-    same = (
-        before is not None and made_from and _record(before) == [made_from, _made(before / static)]
-    )
+    same = before and made_from and _record(before) == [made_from, _made(before / static)]
     if not (before and same and _linked(before / static, target)):
         from django.core.management import execute_from_command_line
 

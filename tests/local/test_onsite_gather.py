@@ -214,6 +214,6 @@ def test_a_release_before_that_never_gathered_anything_is_no_obstacle(root: Path
 def test_settings_that_fail_are_told_without_their_secrets(root: Path) -> None:
     broken = f"{SETTINGS}raise ValueError(SECRET_KEY)\n"
     (root / "releases" / OLD / "pages" / "settings.py").write_text(broken)
-    said = gather(root, OLD, code=1)
+    said = gather(root, OLD, code=2)
     assert "ValueError: <SECRET_KEY>" in said
     assert sys.executable not in said
