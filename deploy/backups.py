@@ -10,10 +10,10 @@ from deploy.asked import Asked
 from deploy.choice import live_release
 from deploy.command import Command
 from deploy.consent import must_consent
+from deploy.course import run_flow
 from deploy.errors import Refused
 from deploy.flow import restoring
 from deploy.host import Host
-from deploy.main import run_flow
 from deploy.means import Means, on_hosts
 from deploy.outcome import Outcome
 from deploy.release import Layout

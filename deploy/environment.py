@@ -5,9 +5,9 @@ from pathlib import Path
 
 from deploy.asked import Asked
 from deploy.command import Command, Result
+from deploy.course import new_run
 from deploy.errors import Inconsistent, Refused
 from deploy.host import CODE, Host
-from deploy.main import new_run
 from deploy.means import Means, on_hosts
 from deploy.onsite.envfile import NotReady, parse
 from deploy.outcome import Outcome

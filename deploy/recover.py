@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from deploy.asked import Asked
 from deploy.choice import RELEASED, participants
 from deploy.command import Action
+from deploy.course import new_run
 from deploy.errors import Inconsistent, Refused
 from deploy.findings import Findings
 from deploy.fleet import Fleet, locked_by
 from deploy.host import CODE, Host
 from deploy.journal import Change, Entry
-from deploy.main import new_run
 from deploy.means import Means, on_hosts
 from deploy.outcome import Outcome
 from deploy.plan import Part, Plan, Work

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 from deploy.asked import Asked
 from deploy.choice import Found, Goal, live_release
+from deploy.course import run_flow
 from deploy.errors import Refused
 from deploy.flow import FORGET, rotating
 from deploy.host import Host, runs_code
-from deploy.main import run_flow
 from deploy.means import Means
 from deploy.outcome import Outcome
 

@@ -7,6 +7,7 @@ from deploy import pending as waiting
 from deploy.asked import Asked
 from deploy.flow import DEPLOY, DEPLOY_STATIC, ROLLBACK, Flow
 from deploy.outcome import Outcome
+from deploy.rollback import go_back
 from deploy.schema import wish
 from deploy.tasks.decorator import FleetContext, FleetTask, fleet_task
 from deploy.tasks.means import means
@@ -57,7 +58,7 @@ def release_tasks(
         """Go back to the release before, or to a named one, and verify it."""
         schema = wish(keep_schema=keep_schema, migrate_back=migrate_back)
         with means(c.asked, "rollback") as world:
-            return main.rollback(c.asked, world, to, rollback_flow, schema)
+            return go_back(c.asked, world, to, rollback_flow, schema)
 
     @fleet_task(help={"revision": REVISION}, takes_bucket=True)
     def plan(c: FleetContext, revision: str = "") -> Outcome:

@@ -15,13 +15,14 @@ from deploy.flow import DEPLOY, ROLLBACK, Flow
 from deploy.freeze import freeze, thaw
 from deploy.here import Here
 from deploy.host import Host
-from deploy.main import deploy, rollback
+from deploy.main import deploy
 from deploy.means import Means
 from deploy.outcome import Outcome
 from deploy.project import Project
 from deploy.reach import LinkLost, Reach
 from deploy.recover import recover
 from deploy.report import Began, Event, Note
+from deploy.rollback import go_back
 from deploy.stage import Stage
 from deploy.steps import Phase, Step, Target, step, word
 from deploy.steps.activate import activate
@@ -152,7 +153,7 @@ class Fleet:
         return deploy(self.asked(), self.means(), flow=flow)
 
     def rollback(self, to: str = "") -> Outcome:
-        return rollback(self.asked(), self.means(), to, flow=BACK)
+        return go_back(self.asked(), self.means(), to, flow=BACK)
 
     def recover(self) -> Outcome:
         """One recover, begun as soon as what the lost run had on the hosts is gone."""
@@ -303,7 +304,7 @@ def test_two_runs_at_once_one_is_told_who_has_the_lock(fleet: Fleet) -> None:
                 fleet.rollback()
             seen.append(locked.value.what)
 
-    rollback(fleet.asked(), replace(fleet.means(), emit=in_the_middle), flow=BACK)
+    go_back(fleet.asked(), replace(fleet.means(), emit=in_the_middle), flow=BACK)
     assert "is locked, and the run is alive" in seen[0]
     assert "rollback by ann@desk, process" in seen[0]
 

@@ -19,6 +19,7 @@ from deploy.reach import Reach
 from deploy.recover import recover
 from deploy.report.ending import ending
 from deploy.report.plain import Plain
+from deploy.rollback import go_back
 from deploy.schema import wish
 from deploy.ssh.link import Link
 from deploy.ssh.times import Times
@@ -83,7 +84,7 @@ def act(options: argparse.Namespace, asked: Asked, world: Means) -> Outcome:
             return main.deploy(asked, world, word, DEPLOY_STATIC)
         case "rollback":
             schema = wish(keep_schema=options.keep_schema, migrate_back=options.migrate_back)
-            return main.rollback(asked, world, word, schema=schema)
+            return go_back(asked, world, word, schema=schema)
         case "recover":
             return recover(asked, world)
         case "freeze":

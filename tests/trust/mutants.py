@@ -147,7 +147,7 @@ MUTANTS = (
     ),
     Mutant(
         "no second look under the lock",
-        "deploy/main.py",
+        "deploy/course.py",
         "            found = fleet.look(before=found)\n            plan, goal = _planned(",
         "            plan, goal = _planned(",
         asleep_before_locking,

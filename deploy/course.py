@@ -1,0 +1,174 @@
+"""The course of a run: select, connect, look, plan, lock, carry out, report."""
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+
+from deploy.asked import Asked
+from deploy.choice import (
+    Found,
+    Goal,
+    bystanders,
+    in_a_bucket,
+    participants,
+)
+from deploy.consent import must_consent
+from deploy.errors import Locked, Refused
+from deploy.findings import Findings
+from deploy.fitness import must_be_fit, must_have_here
+from deploy.fleet import Fleet
+from deploy.flow import Flow
+from deploy.host import Host
+from deploy.journal import Run
+from deploy.means import Means, on_hosts
+from deploy.outcome import Outcome
+from deploy.plan import Plan, make_plan
+from deploy.report import Event, Note, Said
+from deploy.report.words import closing_words, opening_words
+from deploy.runner import StepsFailed, run_plan
+from deploy.signals import as_interrupts, too_late
+from deploy.stage import Stage
+from deploy.steps import HERE, Target
+from deploy.steps.build import check_files
+from deploy.steps.db import contract
+from deploy.steps.journal import commit
+from deploy.verdict import not_contracted, verdict
+
+WAIT_STEP = 2.0
+"""Seconds between two tries to get the locks."""
+Choose = Callable[[Sequence[Host], Found], Goal]
+"""What a run is to make live, told from the hosts that take part and what was found on them."""
+Ask = Callable[[Fleet, Found, Goal], Goal]
+"""The same goal, with what had to be asked of the hosts before a plan can be made."""
+
+
+def run_flow(
+    asked: Asked, means: Means, stage: Stage, flow: Flow, choose: Choose, ask: Ask | None = None
+) -> Outcome:
+    """Run a flow from beginning to end, or with --dry only say what it would do.
+
+    While another run has the locks, this waits for as long as --wait allows.
+    """
+    until = time.monotonic() + asked.wait
+    said = False
+    while True:
+        try:
+            return _run_once(asked, means, stage, flow, choose, ask)
+        except Locked as locked:
+            if not locked.alive or time.monotonic() > until:
+                raise
+            if not said:
+                means.emit(Note(f"waiting: {locked.what}"))
+                said = True
+        time.sleep(WAIT_STEP)
+
+
+def _run_once(
+    asked: Asked, means: Means, stage: Stage, flow: Flow, choose: Choose, ask: Ask | None
+) -> Outcome:
+    hosts = _hosts(asked, stage, flow)
+    if hosts:
+        must_have_here(flow, stage.project)
+    run = new_run(flow.verb, means.who)
+    others = bystanders(stage, hosts) if hosts else ()
+    needed = _must_answer(stage, flow, others)
+    with as_interrupts(), on_hosts(asked, means, stage, hosts, others, needed) as fleet:
+        found = fleet.look()
+        must_be_fit(flow, fleet.hosts, found)
+        plan, goal = _planned(means, stage, flow, run, fleet, found, choose, ask)
+        if asked.dry:
+            for line in (*opening_words(stage, plan, goal, fleet.hosts, found), *plan.lines()):
+                means.emit(Note(line))
+            return Outcome(goal.id)
+        must_consent(stage, asked, tuple(opening_words(stage, plan, goal, fleet.hosts, found)))
+        with fleet.locked(run):
+            found = fleet.look(before=found)
+            plan, goal = _planned(means, stage, flow, run, fleet, found, choose, ask)
+            for line in opening_words(stage, plan, goal, fleet.hosts, found):
+                means.emit(Note(line))
+            return _carried_out(plan, goal, fleet, means, found, stage.parallel)
+
+
+def _hosts(asked: Asked, stage: Stage, flow: Flow) -> tuple[Host, ...]:
+    if in_a_bucket(stage, flow.roles) or in_a_bucket(stage, asked.roles):
+        return ()
+    selected = asked.select(stage, flow.roles)
+    hosts = participants(stage, selected, asked.roles or flow.roles, flow.served)
+    if not hosts and flow.served != {HERE}:
+        raise Refused("none of the selected hosts has a role that holds releases")
+    return hosts
+
+
+def _must_answer(stage: Stage, flow: Flow, others: Sequence[Host]) -> tuple[Host, ...]:
+    """The bystanders without whose answer nobody knows whether pages will find their files."""
+    if check_files not in flow.steps or stage.project.static.mode != "server":
+        return ()
+    return tuple(host for host in others if "static" in host.roles)
+
+
+def _planned(
+    means: Means,
+    stage: Stage,
+    flow: Flow,
+    run: Run,
+    fleet: Fleet,
+    found: Found,
+    choose: Choose,
+    ask: Ask | None,
+) -> tuple[Plan, Goal]:
+    goal = choose(fleet.hosts, found)
+    goal = ask(fleet, found, goal) if ask else goal
+    everyone = tuple((host, found[host.name]) for host in fleet.hosts)
+    others = tuple((host, found[host.name]) for host in fleet.witnesses)
+    here = Host(HERE, "", roles=(HERE,), project=stage.project)
+    targets = [
+        Target(
+            host=host,
+            found=said,
+            run=run,
+            workshop=means.workshop(stage.project.name),
+            web=goal.web,
+            static=goal.static,
+            source=goal.source,
+            back=goal.back,
+            origin=goal.origin,
+            fleet=everyone,
+            witnesses=others,
+            stage=stage.name,
+        )
+        for host, said in ((here, Findings()), *everyone)
+    ]
+    return make_plan(flow, run, targets), goal
+
+
+def _carried_out(
+    plan: Plan, goal: Goal, fleet: Fleet, means: Means, found: Found, limit: int
+) -> Outcome:
+    began = time.monotonic()
+    saved = ""
+
+    def emit(event: Event) -> None:
+        nonlocal saved
+        if isinstance(event, Said) and event.fact.get("event") == "backup":
+            saved = str(event.fact["backup"])
+        means.emit(event)
+
+    try:
+        warnings = run_plan(plan, fleet.execute, fleet.stop, emit, limit)
+    except StepsFailed as failed:
+        raise verdict(failed, fleet.hosts, found, saved) from None
+    too_late()
+    late = [warning for warning in warnings if warning.step == contract.name]
+    for warning in (warning for warning in warnings if warning not in late):
+        hint = "; fab recover finishes it" if warning.step == commit.name else ""
+        means.emit(Note(f"warning, the release is live all the same: {warning}{hint}"))
+    for event in closing_words(plan, goal, fleet.hosts, found, time.monotonic() - began):
+        means.emit(event)
+    if late:
+        raise not_contracted(late, goal.id, saved)
+    return Outcome(goal.id)
+
+
+def new_run(verb: str, who: str) -> Run:
+    """A run with an id of its own; the time in it is for people and decides nothing."""
+    return Run(f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}", verb, who)
