@@ -10,6 +10,7 @@ import json
 import locale
 import os
 import sys
+import time
 from collections.abc import Callable, Collection, Iterable
 from importlib import import_module
 from pathlib import Path
@@ -24,6 +25,8 @@ from status import explain, write  # noqa: E402
 
 Application = Callable[..., Iterable[bytes]]
 SLOTS = ("blue", "green")
+LONGEST_WAIT = 60.0
+"""Seconds that a process waits for its release to be complete."""
 
 
 def begin() -> Application:
@@ -37,6 +40,9 @@ def begin() -> Application:
         _tell(slot, "empty")
         return saying("503 Service Unavailable")
     release = link.resolve()
+    if slot and not complete(link, release):
+        _tell(slot, "empty")
+        return saying("503 Service Unavailable")
     values: dict[str, str] = {}
     try:
         site = facts(ROOT, release)
@@ -50,6 +56,20 @@ def begin() -> Application:
     _tell(slot, f"loaded {release.name}", "".join(f"pending {name}\n" for name in pending()))
     ports = {str(port) for port in site.get("private_ports", ())}
     return labelled(answering(application, release.name, slot, ports), release.name)
+
+
+def complete(link: Path, release: Path) -> bool:
+    """Whether the release is sealed, which is waited for: meanwhile this process has been started.
+
+    No longer than the slot is this release's, because mod_wsgi ends a process only when its script
+    is imported, and not for ever, because Apache waits for that when it is reloaded.
+    """
+    until = time.monotonic() + LONGEST_WAIT
+    while not (release / "release.json").exists():
+        if link.resolve() != release or not release.exists() or time.monotonic() > until:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 def _slot() -> str:

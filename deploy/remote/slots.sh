@@ -3,19 +3,20 @@
 # release, loads it, and is asked, before the switch makes it the one that serves.
 
 # load_slot ROOT NAME SLOT ID PROCESSES SECONDS    Lets the processes come anew, and does not wait:
-# Apache looks once a second which of its children are gone, and then the site has to load.
+# Apache looks once a second which of its children are gone. They load the release once it is
+# sealed; one that has waited too long for that says that it is empty.
 load_slot() {
   begin_slot "$1" "$2" "$3" "$4" && printf '%s\n' "$4" >"$1/.deploy/loading-$3"
 }
 
 # start_slot ROOT NAME SLOT ID PROCESSES SECONDS
 start_slot() {
-  local loaded failed begun=
+  local loaded failed empty begun=
   { IFS= read -r begun <"$1/.deploy/loading-$3"; } 2>/dev/null
   rm -f "$1/.deploy/loading-$3"
   count_loaded "$1" "$(slot_title "$2" "$3")" "$3" "$4"
   if [ "$loaded" -ge "$5" ]; then echo "already warm"; return 0; fi
-  if [ "$begun" = "$4" ] && [ "$(readlink "$1/slots/$3")" = "../releases/$4" ]; then
+  if [ "$begun" = "$4" ] && [ -z "$empty" ] && [ "$(readlink "$1/slots/$3")" = "../releases/$4" ]; then
     wait_slot "$@"
   else restart_in_slot "$@"; fi
 }
@@ -63,23 +64,24 @@ restart_slot() {
 }
 
 # count_loaded ROOT TITLE SLOT ID    Into `loaded`: how many processes of the slot say that they loaded
-# the release; into `failed`: the file of one that could not. Starts no program, so that the
-# processes that are waited for have the host to themselves.
+# the release; into `failed` and `empty`: the file of one that could not, or that gave up waiting.
+# Starts no program, so that the processes that are waited for have the host to themselves.
 count_loaded() {
   local file said
-  loaded=0 failed=
+  loaded=0 failed='' empty=''
   for file in "$1/run/$3"-*; do
     said=
     { IFS= read -r said <"$file"; } 2>/dev/null
     case $said in
       "loaded $4") if slot_process "$2" "${file##*-}"; then loaded=$((loaded + 1)); fi ;;
       "failed $4") failed=$file ;;
+      empty) if slot_process "$2" "${file##*-}"; then empty=$file; fi ;;
     esac
   done
 }
 
 wait_slot() {
-  local root=$1 slot=$3 id=$4 processes=$5 seconds=$6 until=$((SECONDS + $6)) title loaded failed
+  local root=$1 slot=$3 id=$4 processes=$5 seconds=$6 until=$((SECONDS + $6)) title loaded failed empty
   title=$(slot_title "$2" "$slot")
   while count_loaded "$root" "$title" "$slot" "$id" && [ "$loaded" -lt "$processes" ]; do
     if [ -n "$failed" ]; then

@@ -67,7 +67,7 @@ def _reloadable(t: Target) -> Iterator[Action]:
 
 @step("web.load", roles=("web",), needs=("sudo",))
 def load(t: Target) -> Iterator[Action]:
-    """begin to load the release in the idle slot, and go on meanwhile"""
+    """let the idle slot begin anew, and load the release as soon as it is complete"""
     # A vhost that changes restarts these processes anyway, so the release is loaded after that.
     if not changes_vhost(t) and not t.project.embedded:
         yield _in_slot("load_slot", t.project, t.found.idle_slot, t.code.id)

@@ -10,6 +10,9 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,6 +96,7 @@ def release(root: Path, name: str, files: dict[str, str]) -> Path:
         library.mkdir(parents=True)
         (library / "site-packages").symlink_to(sysconfig.get_path("purelib"))
     (made / "venv").symlink_to("../../venvs/key")
+    (made / "release.json").write_text("{}")
     return made
 
 
@@ -143,6 +147,47 @@ def test_a_process_serves_the_release_of_its_slot_and_says_so(root: Path) -> Non
     ended = serve(root, get("/page"))
     assert only(ended) == f"loaded {OLD}\n"
     assert ended.answers[0].body == f"{OLD} good day {root}/releases/{OLD}"
+
+
+def meanwhile(root: Path, act: Callable[[], object]) -> Ended:
+    """Load the script of slot blue, and act when it has had the time to do the wrong thing."""
+    with ThreadPoolExecutor() as pool:
+        serving = pool.submit(serve, root, get("/page"))
+        time.sleep(1)
+        assert not serving.done(), "it did not wait"
+        act()
+        return serving.result(timeout=20)
+
+
+def test_a_process_that_starts_before_its_release_is_complete_loads_all_of_it(root: Path) -> None:
+    made = root / "releases" / OLD
+    (made / "release.json").unlink()
+    (made / "pages" / "urls.py").rename(made / "urls.part")
+
+    def seal() -> None:
+        (made / "urls.part").rename(made / "pages" / "urls.py")
+        (made / "release.json").write_text("{}")
+
+    assert only(meanwhile(root, seal)) == f"loaded {OLD}\n"
+
+
+@pytest.mark.parametrize("how", ["given to another release", "release taken away"])
+def test_a_process_does_not_wait_for_what_never_comes_as_mod_wsgi_could_not_end_it(
+    root: Path, how: str
+) -> None:
+    (root / "releases" / OLD / "release.json").unlink()
+
+    def act() -> None:
+        if how == "release taken away":
+            shutil.rmtree(root / "releases" / OLD)
+        else:
+            release(root, NEW, {})
+            (root / "slots" / "new").symlink_to(f"../releases/{NEW}")
+            (root / "slots" / "new").rename(root / "slots" / "blue")
+
+    ended = meanwhile(root, act)
+    assert only(ended) == "empty\n"
+    assert ended.answers[0].status == "503 Service Unavailable"
 
 
 def test_every_response_names_its_release_errors_of_the_site_too(root: Path) -> None:

@@ -240,6 +240,14 @@ def test_a_slot_that_is_loading_is_waited_for_and_not_begun_again(
     assert slot(link, root, f"start_slot {B}") == "restarted waited", "what was begun is forgotten"
 
 
+def test_a_slot_whose_processes_gave_up_waiting_for_the_release_is_begun_again(
+    link: LocalLink, root: Path
+) -> None:
+    slot(link, root, f"load_slot {B}")
+    (root / "run/blue-1").write_text("empty\n")
+    assert slot(link, root, f"start_slot {B}") == "restarted waited"
+
+
 def test_what_was_begun_for_a_release_says_nothing_once_the_slot_was_given_to_another(
     link: LocalLink, root: Path
 ) -> None:

@@ -212,7 +212,7 @@ def test_a_release_loads_while_it_is_checked_unless_apache_takes_a_new_vhost_in_
     made = targets(Release(NEW, "b" * 40, "v", "mig"), SOURCE, HOSTS[:1])
     made = [replace(one, found=has, fleet=((HOSTS[0], has),)) for one in made]
     text = "\n".join(make_plan(DEPLOY, made[0].run, made).lines())
-    assert text.index("seal /srv") < text.index("load_slot") < text.index("checklist.py")
+    assert text.index("load_slot") < text.index("seal /srv") < text.index("checklist.py")
     assert text.index("checklist.py") < text.index("start_slot")
 
 
