@@ -16,7 +16,7 @@ from tests.trust.world import KILLED, World, in_order
 
 EVERY = 12
 """After so many cases a deploy has to succeed."""
-SAMPLE = 6
+SAMPLE = 2
 """Cases of the phase that prepares, for each verb, in the quick form; four times as many later."""
 KEEP = ("--set", "keep=2")
 MIGRATE_BACK = "migrate-back"
@@ -110,7 +110,7 @@ def cases(world: World, ledger: Ledger, *, whole: bool, chance: random.Random) -
     calls = world.must(*words(world, MIGRATE_BACK), more=KEEP).calls
     by_place = {(call.host, call.number): call.what for call in calls}
     mine = [call for call in calls if call.host == "db1"]
-    for point in points(mine, whole=whole, chance=chance, sample=SAMPLE // 4):
+    for point in points(mine, whole=whole, chance=chance, sample=1):
         yield Case(MIGRATE_BACK, point, shortened(by_place[point.host, point.number]))
 
 

@@ -12,11 +12,11 @@ from tests.trust.promises import at_rest
 from tests.trust.row import live
 from tests.trust.world import World, in_order
 
-EARLY = 6
+EARLY = 3
 """Cases of the phase that prepares, for each verb, in the quick form."""
-LATE = 18
+LATE = 7
 """Cases of the commit and after it, for each verb, in the quick form."""
-IMPATIENT = 6
+IMPATIENT = 3
 """Cases with a second Ctrl-C, for each verb, in the quick form."""
 STAYS = "the new release is live"
 """What an interrupted run says when it was decided already."""
