@@ -10,7 +10,7 @@ from deploy.findings import Findings
 from deploy.project import Project
 from deploy.source import Source
 
-COLLECTED_FORMAT = 3
+COLLECTED_FORMAT = 4
 """Counts up when what build.sh makes of collected files changes, so that old ones are made anew."""
 ONSITE = Path(__file__).parent / "onsite"
 """What runs inside the site's own Python."""
@@ -29,6 +29,14 @@ class Workshop:
     def exported(self, tree: str) -> Path:
         """The same, by what git calls the content."""
         return self.folder / "exports" / tree
+
+    def newest_export(self) -> Path | None:
+        """The files that were exported last; most of them are in the next revision as well."""
+        return _newest(self.folder / "exports")
+
+    def newest_collected(self) -> Path | None:
+        """What was collected last, for whatever settings."""
+        return _newest(self.folder / "collected")
 
     def builder(self) -> Path:
         """A virtualenv of this machine's Python whose pip downloads and builds wheels."""
@@ -52,6 +60,12 @@ class Workshop:
     def changed(self, project: Project) -> Path:
         """The paths under which a CDN may still have old content; not there if there are none."""
         return self.folder / "changed" / _digest((sorted(project.static.env), project.settings))
+
+
+def _newest(folder: Path) -> Path | None:
+    # What has a dot in its name is being made, or belongs to something.
+    made = [path for path in folder.glob("*") if "." not in path.name]
+    return max(made, key=lambda path: path.stat().st_mtime_ns, default=None)
 
 
 def entry_digest(site: str) -> str:

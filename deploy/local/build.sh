@@ -3,19 +3,13 @@
 # another name beside it and renames it when it is whole, so that a target that is there is
 # complete, whatever was interrupted, and two runs at once do not disturb each other.
 set -eu
+here=$(dirname "$0")
 
-
-# export_code TARGET REPOSITORY TREE    With .pushed, the names of its files, by which a host finds them
-# again among what is put beside them there; TARGET.sums has a digest of each. Where there are
-# symbolic links, rsync alone is to send it, so neither is made.
+# export_code TARGET REPOSITORY TREE PYTHON [BEFORE]    The files of a revision. BEFORE is an export that may
+# have most of them.
 export_code() {
-  mkdir "$new"
-  git -C "$2" archive --format=tar --output="$new.tar" "$3"
-  tar -xf "$new.tar" -C "$new"
-  if [ -n "$(find "$new" -type l -print -quit)" ]; then return 0; fi
-  (cd "$new" && find . -type f -printf '%P\0' | LC_ALL=C sort -z >"$new.names" &&
-    xargs -0 -r sha256sum -z -- <"$new.names" >"$new.sums" && mv "$new.names" .pushed)
-  mv "$new.sums" "$1.sums"
+  "$4" "$here/export.py" "$new" "$2" "$3" ${5:+"$5"}
+  if [ -e "$new.sums" ]; then mv "$new.sums" "$1.sums"; fi
 }
 
 # make_builder TARGET PYTHON            A virtualenv whose pip downloads and builds.
@@ -36,31 +30,7 @@ make_venv() {
   (cd "$3" && "$new/bin/python" -m pip install -q --no-input --disable-pip-version-check -r "$4")
 }
 
-# compress DIRECTORY [PYTHON]           Beside each text file a .gz, which the server sends as it is, and
-# with a PYTHON that has the brotli package a .br; the same content makes the same bytes.
-compress() {
-  find "$1" -type f -size +1k \( -name '*.css' -o -name '*.js' -o -name '*.mjs' -o -name '*.svg' \
-    -o -name '*.json' -o -name '*.html' -o -name '*.txt' -o -name '*.xml' -o -name '*.map' \) \
-    ! -name staticfiles.json -exec gzip -9 -n -k -f {} +
-  if [ -n "${2-}" ]; then "$2" "$(dirname "$0")/brotli_files.py" "$1"; fi
-  [ -e "$1/.hashed" ] || return 0
-  # shellcheck disable=SC2016  # the inner shell expands its own words
-  (cd "$1" && xargs -0 -r sh -c '
-    for name; do
-      printf "%s\0" "$name"
-      if [ -e "$name.gz" ]; then printf "%s\0" "$name.gz"; fi
-      if [ -e "$name.br" ]; then printf "%s\0" "$name.br"; fi
-    done' sh <.hashed >.hashed.new && mv .hashed.new .hashed)
-}
-
-# The digest of each file's content, with which a host can tell what was damaged.
-write_sums() {
-  (cd "$1" && find . -type f ! -path ./.hashed ! -path ./.release-files -printf '%P\0' |
-    LC_ALL=C sort -z | xargs -0 -r sha256sum -- >"$1.sums")
-  mv "$1.sums" "$1/.sums"
-}
-
-# collect_static TARGET SOURCE PYTHON COLLECT SETTINGS STATIC_ROOT MODE [PYTHON_WITH_BROTLI]
+# collect_static TARGET SOURCE PYTHON COLLECT SETTINGS STATIC_ROOT MODE OUR_PYTHON [BEFORE] [--brotli]
 # What web hosts need of it, even if others serve the rest, is put into .onweb. What goes into a
 # bucket is compressed by its storage or by the CDN in front of it, if at all.
 collect_static() {
@@ -69,8 +39,7 @@ collect_static() {
     (cd "$new" && PYTHONDONTWRITEBYTECODE=1 "$3" "$4" "$5" storage)
   else
     (cd "$new" && PYTHONDONTWRITEBYTECODE=1 "$3" "$4" "$5")
-    compress "$new/$6" "${8-}"
-    write_sums "$new/$6"
+    "$8" "$here/pack.py" "$new/$6" ${9:+"$9/$6"} ${10:+"${10}"}
   fi
   mkdir "$new/.onweb"
   for name in staticfiles.json robots.txt favicon.ico .hashed; do
@@ -135,6 +104,6 @@ target=$1
 if [ -e "$target" ]; then exit 0; fi
 new=$target.$$
 mkdir -p "$(dirname "$target")"
-trap 'rm -rf "$new" "$new.tar" "$new.names" "$new.sums"' EXIT
+trap 'rm -rf "$new" "$new.tar" "$new.sums"' EXIT
 "$word" "$@"
 mv -T "$new" "$target" 2>/dev/null || [ -e "$target" ]

@@ -26,7 +26,9 @@ def export(t: Target) -> Iterator[Action]:
     """take the revision's files out of git"""
     made = t.workshop.export(t.made_from)
     if not made.exists():
-        yield _build("export_code", made, t.made_from.top, t.made_from.tree)
+        before = t.workshop.newest_export()
+        words = (t.made_from.top, t.made_from.tree, sys.executable, before or "")
+        yield _build("export_code", made, *words)
 
 
 @step("code.wheels", roles=(HERE,))
@@ -99,7 +101,9 @@ def collect(t: Target) -> Iterator[Action]:
         project.settings,
         project.static.root,
         project.static.mode,
-        *([sys.executable] if project.static.brotli else ()),
+        sys.executable,
+        t.workshop.newest_collected() or "",
+        *(["--brotli"] if project.static.brotli else ()),
         env=project.static.env,
     )
 

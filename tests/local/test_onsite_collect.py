@@ -1,5 +1,6 @@
 """Collecting static files: what is listed, and what is refused with one line."""
 
+import gzip
 import json
 import os
 import subprocess
@@ -10,6 +11,7 @@ import brotli
 import pytest
 
 COLLECT = Path(__file__).parents[2] / "deploy" / "onsite" / "collect.py"
+PACK = Path(__file__).parents[2] / "deploy" / "local" / "pack.py"
 BUILD = Path(__file__).parents[2] / "deploy" / "local" / "build.sh"
 SETTINGS = """
 from pathlib import Path
@@ -190,7 +192,7 @@ def test_names_of_every_kind_are_collected_and_compressed(site: Path) -> None:
         write(site, {f"assets/odd/{name}": "/* text */\n" * 200})
     made = site.parent / f"{site.name}-made"
     argv = ["sh", str(BUILD), "collect_static", str(made), str(site), sys.executable, str(COLLECT)]
-    more = ["pages.settings", "staticfiles", "server", sys.executable]
+    more = ["pages.settings", "staticfiles", "server", sys.executable, "", "--brotli"]
     done = subprocess.run([*argv, *more], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     root = made / "staticfiles"
@@ -204,6 +206,38 @@ def test_names_of_every_kind_are_collected_and_compressed(site: Path) -> None:
         assert brotli.decompress((root / f"{plain}.br").read_bytes()) == (root / plain).read_bytes()
     sums = subprocess.run(["sha256sum", "-c", "--quiet", ".sums"], cwd=root, capture_output=True)
     assert (sums.returncode, sums.stdout) == (0, b"")
+
+
+def packed(folder: Path, before: Path | None = None) -> dict[str, int]:
+    """Pack what lies there; the number by which the file system knows each file."""
+    subprocess.run([sys.executable, PACK, folder, *([before] if before else [])], check=True)
+    sums = subprocess.run(["sha256sum", "-c", "--quiet", ".sums"], cwd=folder, capture_output=True)
+    assert (sums.returncode, sums.stdout) == (0, b"")
+    return {path.name: path.stat().st_ino for path in folder.iterdir()}
+
+
+def test_what_was_compressed_before_is_linked_and_what_has_other_content_is_not(
+    tmp_path: Path,
+) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    for folder, text in ((one, "old"), (two, "new")):
+        write(folder, {"same.css": "same " * 500, "other.css": f"{text} " * 500, "small.css": ""})
+        write(folder, {".hashed": "same.css\0small.css\0"})
+    before = packed(one)
+    after = packed(two, one)
+    assert {name for name in after if after[name] == before[name]} == {"same.css.gz"}
+    assert gzip.decompress((two / "other.css.gz").read_bytes()) == b"new " * 500
+    assert listed(two / ".hashed") == ["same.css", "same.css.gz", "small.css"]
+    assert "small.css.gz" not in after
+
+
+def test_a_compressed_file_that_the_site_brings_gives_way_to_that_of_the_content(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path, {"site.js": "text " * 500, "site.js.gz": "of last year", "alone.gz": "stays"})
+    packed(tmp_path)
+    assert gzip.decompress((tmp_path / "site.js.gz").read_bytes()) == b"text " * 500
+    assert (tmp_path / "alone.gz").read_text() == "stays"
 
 
 def test_what_cannot_be_collected_leaves_nothing_behind(site: Path) -> None:

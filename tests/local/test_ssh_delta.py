@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +47,8 @@ class Site:
         git(self.repository, "add", "--all")
         tree = git(self.repository, "write-tree")
         made = self.exports / tree
-        subprocess.run(["sh", BUILD, "export_code", made, self.repository, tree], check=True)
+        words = (made, self.repository, tree, sys.executable)
+        subprocess.run(["sh", BUILD, "export_code", *map(str, words)], check=True)
         return made
 
     def push(self, source: Path, base: Path | None) -> Result:

@@ -56,7 +56,7 @@ def early_faults(world: World, ledger: Ledger, wish: Wish) -> None:
 
 
 def late_faults(world: World, ledger: Ledger, wish: Wish) -> None:
-    """The same in the switch; and whoever controls it is killed, sleeps, or comes from elsewhere."""
+    """The same in the switch; and who controls it is killed, sleeps, or comes from elsewhere."""
     faults.suite(world, ledger, faults.LATE, whole=wish.whole, only=wish.only)
 
 
