@@ -154,13 +154,14 @@ def worlds(count: int, tell: Tell, *, keep: bool = False) -> Iterator[list[World
     try:
         with ExitStack() as closing:
             made: list[World] = []
-            # The first one makes the image of all.
+            # The first one makes what all of them need: the image, and what is cached.
             for some in (states[:1], states[1:]):
                 with ThreadPoolExecutor(BESIDE) as pool:
                     made += pool.map(lambda state: _ready(state, tell, closing), some)
             yield made
     finally:
         if not keep:
+            shutil.rmtree(STATE / "cache", ignore_errors=True)
             for state in states:
                 shutil.rmtree(state / "work", ignore_errors=True)
                 down(state, tell, keep_image=True)

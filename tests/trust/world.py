@@ -203,7 +203,8 @@ def make_world(state: Path, tell: Callable[[str], None], python: Path = TOP) -> 
     fleet = up(state, tell=tell)
     home = state / "work"
     home.mkdir(exist_ok=True)
-    env = environment(home)
+    # What one has built, the others need not build again, as on any machine that deploys.
+    env = {**environment(home), "XDG_CACHE_HOME": str(state.parent / "cache")}
     folder = home / "project"
     # What a broken-off run has left there would be a change that is not committed.
     shutil.rmtree(folder, ignore_errors=True)

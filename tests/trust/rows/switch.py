@@ -101,12 +101,12 @@ def flapping(world: World) -> list[str]:
 def sudo_revoked(world: World) -> list[str]:
     old = live(world)
     files = "/etc/sudoers.d"
-    with trap(world, "web2", "rsync", "*--server*") as rsync:
+    with trap(world, "web2", "tar", "*--unlink-first*") as code:
         run = world.start("deploy", more=QUICK)
-        rsync.sprung()
+        code.sprung()
         world.hosts.on("web2", f"mv {files} {files}.aside")
         try:
-            rsync.let_go()
+            code.let_go()
             ended = run.ended()
         finally:
             world.hosts.on("web2", f"mv {files}.aside {files}")
