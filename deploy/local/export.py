@@ -21,6 +21,9 @@ SUBMODULE = "160000"
 
 def main(new: Path, repository: str, tree: str, before: Path | None) -> None:
     """Export, from before if that will do, and list what there is."""
+    # In a folder of the repository, git would look for that folder in the tree.
+    where = ("git", "-C", repository, "rev-parse", "--show-toplevel")
+    repository = subprocess.check_output(where, text=True).removesuffix("\n")
     changed = _changed(repository, before, tree) if before else None
     known: dict[str, str] = {}
     if before is None or changed is None:

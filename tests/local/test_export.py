@@ -138,6 +138,18 @@ def test_a_submodule_is_an_empty_folder_as_git_makes_it_until_it_goes(
     assert (whole / "vendor").is_dir() is not goes
 
 
+def test_a_project_may_stand_in_a_folder_of_its_repository(top: Path) -> None:
+    git(top, "add", "--all")
+    tree = git(top, "write-tree", "--prefix=app/")
+    before = exported(top / "app", "../kept", tree=tree)
+    assert (before / "part" / "only.py").is_file()
+    put(top, "app/views.py", "new")
+    git(top, "add", "--all")
+    tree = git(top, "write-tree", "--prefix=app/")
+    again = exported(top / "app", "../again", before, tree)
+    assert all_of(again) == all_of(exported(top / "app", "../whole", tree=tree))
+
+
 def test_what_did_not_change_is_not_written_again(top: Path) -> None:
     before = exported(top, "kept")
     put(top, "app/views.py", "new")
