@@ -24,7 +24,7 @@ COMPRESSED = {
     "xml": "text/xml",
     "map": "application/json",
 }
-"""The endings beside which deploy/local/build.sh puts a compressed file, and their types."""
+"""The endings beside which deploy/local/pack.py puts a compressed file, and their types."""
 
 
 def process_title(name: str, slot: str) -> str:

@@ -30,13 +30,11 @@ class Workshop:
         """The same, by what git calls the content."""
         return self.folder / "exports" / tree
 
-    def newest_export(self) -> Path | None:
-        """The files that were exported last; most of them are in the next revision as well."""
-        return _newest(self.folder / "exports")
-
     def newest_collected(self) -> Path | None:
-        """What was collected last, for whatever settings."""
-        return _newest(self.folder / "collected")
+        """What was collected last, for whatever settings: most of it is in the next one as well."""
+        # What has a dot in its name is being made.
+        made = [path for path in self.folder.glob("collected/*") if "." not in path.name]
+        return max(made, key=lambda path: path.stat().st_mtime_ns, default=None)
 
     def builder(self) -> Path:
         """A virtualenv of this machine's Python whose pip downloads and builds wheels."""
@@ -60,12 +58,6 @@ class Workshop:
     def changed(self, project: Project) -> Path:
         """The paths under which a CDN may still have old content; not there if there are none."""
         return self.folder / "changed" / _digest((sorted(project.static.env), project.settings))
-
-
-def _newest(folder: Path) -> Path | None:
-    # What has a dot in its name is being made, or belongs to something.
-    made = [path for path in folder.glob("*") if "." not in path.name]
-    return max(made, key=lambda path: path.stat().st_mtime_ns, default=None)
 
 
 def entry_digest(site: str) -> str:

@@ -5,11 +5,17 @@
 set -eu
 here=$(dirname "$0")
 
-# export_code TARGET REPOSITORY TREE PYTHON [BEFORE]    The files of a revision. BEFORE is an export that may
-# have most of them.
+# export_code TARGET REPOSITORY TREE    With .pushed, the names of its files, by which a host finds them
+# again among what is put beside them there; TARGET.sums has a digest of each. Where there are
+# symbolic links, rsync alone is to send it, so neither is made.
 export_code() {
-  "$4" "$here/export.py" "$new" "$2" "$3" ${5:+"$5"}
-  if [ -e "$new.sums" ]; then mv "$new.sums" "$1.sums"; fi
+  mkdir "$new"
+  git -C "$2" archive --format=tar --output="$new.tar" "$3"
+  tar -xf "$new.tar" -C "$new"
+  if [ -n "$(find "$new" -type l -print -quit)" ]; then return 0; fi
+  (cd "$new" && find . -type f -printf '%P\0' | LC_ALL=C sort -z >"$new.names" &&
+    xargs -0 -r sha256sum -z -- <"$new.names" >"$new.sums" && mv "$new.names" .pushed)
+  mv "$new.sums" "$1.sums"
 }
 
 # make_builder TARGET PYTHON            A virtualenv whose pip downloads and builds.
@@ -104,6 +110,6 @@ target=$1
 if [ -e "$target" ]; then exit 0; fi
 new=$target.$$
 mkdir -p "$(dirname "$target")"
-trap 'rm -rf "$new" "$new.tar" "$new.sums"' EXIT
+trap 'rm -rf "$new" "$new.tar" "$new.names" "$new.sums"' EXIT
 "$word" "$@"
 mv -T "$new" "$target" 2>/dev/null || [ -e "$target" ]

@@ -3,7 +3,7 @@
 Puts beside each text file a .gz, which the server sends as it is, and with --brotli a .br; the same
 content makes the same bytes. Names them in .hashed, behind the files that they stand for, and
 writes .sums, the digest of each file's content, with which a host can tell what was damaged. What
-BEFORE, another such directory, has made of the same content is linked from there.
+BEFORE, another such directory, has of the same content is linked from there.
 """
 
 import gzip
@@ -19,52 +19,71 @@ ENDINGS = ("css", "js", "mjs", "svg", "json", "html", "txt", "xml", "map")
 """What is worth the trouble, if it is larger than SMALL bytes."""
 SMALL = 1024
 LISTS = (".hashed", ".release-files", ".sums")
-Pack = Callable[[bytes], bytes]
+Turn = Callable[[bytes], bytes]
+"""A content into another one."""
 
 
-def packers(brotli: bool) -> dict[str, Pack]:
-    """How each kind of packed file is made, by its ending."""
-    made: dict[str, Pack] = {".gz": lambda content: gzip.compress(content, 9, mtime=0)}
+@dataclass(frozen=True)
+class Packer:
+    """How a packed file is made, and how what it stands for is read again."""
+
+    pack: Turn
+    unpack: Turn
+
+
+def packers(brotli: bool) -> dict[str, Packer]:
+    """Each kind of packed file, by its ending."""
+    made = {".gz": Packer(lambda content: gzip.compress(content, 9, mtime=0), gzip.decompress)}
     if brotli:
-        from brotli import compress  # only there for those who ask for it
+        from brotli import compress, decompress  # only there for those who ask for it
 
-        made[".br"] = compress
+        made[".br"] = Packer(compress, decompress)
     return made
 
 
 @dataclass(frozen=True)
 class Packing:
-    """A directory, what is known of one before it, and how packed files are made."""
+    """A directory, the one before it if there is one, and how packed files are made."""
 
     top: Path
-    before: Path
-    known: Mapping[str, str]
-    packers: Mapping[str, Pack]
+    before: Path | None
+    packers: Mapping[str, Packer]
 
     def file(self, name: str) -> list[tuple[str, str]]:
         """Pack the file if that is worth it; the names of what is there then, and their digests."""
         content = (self.top / name).read_bytes()
-        digest = _digest(content)
-        found = [(name, digest)]
+        found = [(name, _digest(content))]
         if _worth(name, len(content)):
-            same = self.known.get(name) == digest
-            found += [self._packed(name + ending, content, same) for ending in self.packers]
+            found += [self._packed(name + ending, content) for ending in self.packers]
         return found
 
-    def _packed(self, name: str, content: bytes, same: bool) -> tuple[str, str]:
+    def _packed(self, name: str, content: bytes) -> tuple[str, str]:
         target = self.top / name
         target.unlink(missing_ok=True)  # the site may bring its own, of another content
-        if same and name in self.known:
-            target.hardlink_to(self.before / name)
-            return name, self.known[name]
-        made = self.packers[target.suffix](content)
-        target.write_bytes(made)
+        packer = self.packers[target.suffix]
+        made = self._linked(target, packer, content) or packer.pack(content)
+        if not target.exists():
+            target.write_bytes(made)
         return name, _digest(made)
+
+    def _linked(self, target: Path, packer: Packer, content: bytes) -> bytes:
+        """What was packed before, if it is whole and there, or else nothing."""
+        if self.before is None:
+            return b""
+        there = self.before / target.relative_to(self.top)
+        try:
+            made = there.read_bytes()
+            if packer.unpack(made) != content:
+                return b""
+            target.hardlink_to(there)
+        except Exception:  # not there, damaged, another user's: then it is made
+            return b""
+        return made
 
 
 def main(top: Path, before: Path | None, brotli: bool) -> None:
     """Pack, and write the lists."""
-    packing = Packing(top, before or top, _sums(before) if before else {}, packers(brotli))
+    packing = Packing(top, before, packers(brotli))
     names = [name for name in _files(top) if not _is_packed(top, name, packing.packers)]
     with ThreadPoolExecutor() as pool:
         found = dict(pair for pairs in pool.map(packing.file, names) for pair in pairs)
@@ -84,7 +103,7 @@ def _files(top: Path) -> Iterator[str]:
                 yield name
 
 
-def _is_packed(top: Path, name: str, packers: Mapping[str, Pack]) -> bool:
+def _is_packed(top: Path, name: str, packers: Mapping[str, Packer]) -> bool:
     """Whether it stands for a file beside it, and will be made of that."""
     plain, _, ending = name.rpartition(".")
     beside = top / plain
@@ -110,16 +129,6 @@ def _line(name: str, digest: str) -> str:
     told = name.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
     mark = "" if told == name else "\\"
     return f"{mark}{digest}  {told}\n"
-
-
-def _sums(before: Path) -> dict[str, str]:
-    """The digests there, of names that are plain."""
-    try:
-        lines = os.fsdecode((before / ".sums").read_bytes()).split("\n")[:-1]
-    except OSError:
-        return {}
-    pairs = (line.partition("  ") for line in lines if not line.startswith("\\"))
-    return {name: digest for digest, _, name in pairs}
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from status import explain, write  # noqa: E402
 
 Application = Callable[..., Iterable[bytes]]
 SLOTS = ("blue", "green")
-LONGEST_WAIT = 60.0
+LONGEST_WAIT = 30.0
 """Seconds that a process waits for its release to be complete."""
 
 
@@ -40,11 +40,11 @@ def begin() -> Application:
         _tell(slot, "empty")
         return saying("503 Service Unavailable")
     release = link.resolve()
-    if slot and not complete(link, release):
-        _tell(slot, "empty")
-        return saying("503 Service Unavailable")
     values: dict[str, str] = {}
     try:
+        if slot and not complete(link, release):
+            _tell(slot, "empty")
+            return saying("503 Service Unavailable")
         site = facts(ROOT, release)
         values = enter(ROOT, release, site["settings"])
         package = site["settings"].partition(".settings")[0]
@@ -61,11 +61,12 @@ def begin() -> Application:
 def complete(link: Path, release: Path) -> bool:
     """Whether the release is sealed, which is waited for: meanwhile this process has been started.
 
-    No longer than the slot is this release's, because mod_wsgi ends a process only when its script
-    is imported, and not for ever, because Apache waits for that when it is reloaded.
+    No longer than the slot is this release's, and not for long: mod_wsgi hears no signal while it
+    imports its script, so that an Apache that is reloaded has to kill this process after a while.
+    What is live is served, whatever became of its seal.
     """
     until = time.monotonic() + LONGEST_WAIT
-    while not (release / "release.json").exists():
+    while not (release / "release.json").exists() and (ROOT / "current").resolve() != release:
         if link.resolve() != release or not release.exists() or time.monotonic() > until:
             return False
         time.sleep(0.02)

@@ -26,9 +26,7 @@ def export(t: Target) -> Iterator[Action]:
     """take the revision's files out of git"""
     made = t.workshop.export(t.made_from)
     if not made.exists():
-        before = t.workshop.newest_export()
-        words = (t.made_from.top, t.made_from.tree, sys.executable, before or "")
-        yield _build("export_code", made, *words)
+        yield _build("export_code", made, t.made_from.top, t.made_from.tree)
 
 
 @step("code.wheels", roles=(HERE,))

@@ -231,6 +231,25 @@ def test_what_was_compressed_before_is_linked_and_what_has_other_content_is_not(
     assert "small.css.gz" not in after
 
 
+@pytest.mark.parametrize("harm", ["damaged", "of other content", "gone", "of a folder"])
+def test_what_was_compressed_before_is_not_taken_on_trust(tmp_path: Path, harm: str) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    for folder in (one, two):
+        write(folder, {"same.css": "same " * 500})
+    packed(one)
+    before = one / "same.css.gz"
+    if harm == "damaged":
+        before.write_bytes(before.read_bytes()[:-9])
+    elif harm == "of other content":
+        before.write_bytes(gzip.compress(b"of last year"))
+    else:
+        before.unlink()
+        if harm == "of a folder":
+            before.mkdir()
+    packed(two, one)
+    assert gzip.decompress((two / "same.css.gz").read_bytes()) == b"same " * 500
+
+
 def test_a_compressed_file_that_the_site_brings_gives_way_to_that_of_the_content(
     tmp_path: Path,
 ) -> None:

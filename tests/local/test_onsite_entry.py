@@ -190,6 +190,12 @@ def test_a_process_does_not_wait_for_what_never_comes_as_mod_wsgi_could_not_end_
     assert ended.answers[0].status == "503 Service Unavailable"
 
 
+def test_what_is_live_is_served_though_it_is_not_marked_as_complete(root: Path) -> None:
+    (root / "current").symlink_to(f"releases/{OLD}")
+    (root / "releases" / OLD / "release.json").unlink()
+    assert only(serve(root, get("/page"))) == f"loaded {OLD}\n"
+
+
 def test_every_response_names_its_release_errors_of_the_site_too(root: Path) -> None:
     for answer in serve(root, get("/page"), get("/nowhere")).answers:
         assert answer.headers["X-Release"] == OLD

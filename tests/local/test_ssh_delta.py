@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,8 +46,7 @@ class Site:
         git(self.repository, "add", "--all")
         tree = git(self.repository, "write-tree")
         made = self.exports / tree
-        words = (made, self.repository, tree, sys.executable)
-        subprocess.run(["sh", BUILD, "export_code", *map(str, words)], check=True)
+        subprocess.run(["sh", BUILD, "export_code", made, self.repository, tree], check=True)
         return made
 
     def push(self, source: Path, base: Path | None) -> Result:

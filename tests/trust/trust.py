@@ -153,11 +153,7 @@ def worlds(count: int, tell: Tell, *, keep: bool = False) -> Iterator[list[World
         install(lacking, tell, why="networks are broken with it", root=os.geteuid() == 0)
     try:
         with ExitStack() as closing:
-            made: list[World] = []
-            # The first one makes what all of them need: the image, and what is cached.
-            for some in (states[:1], states[1:]):
-                with ThreadPoolExecutor(BESIDE) as pool:
-                    made += pool.map(lambda state: _ready(state, tell, closing), some)
+            made = [_ready(state, tell, closing) for state in states]
             yield made
     finally:
         if not keep:
