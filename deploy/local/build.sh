@@ -26,14 +26,17 @@ fetch_wheels() {
   source=$2 requirements=$3
   shift 3
   mkdir "$new"
-  (cd "$source" && "$@" "$new" -q --no-input --disable-pip-version-check -r "$requirements")
+  # A package that comes with the code is built where it lies, and leaves what it was built of.
+  cp -a "$source" "$new.src"
+  (cd "$new.src" && "$@" "$new" -q --no-input --disable-pip-version-check -r "$requirements")
 }
 
 # make_venv TARGET PYTHON SOURCE REQUIREMENTS
 # Only its python is used: its other programs name the path under which it was made.
 make_venv() {
   "$2" -m venv "$new"
-  (cd "$3" && "$new/bin/python" -m pip install -q --no-input --disable-pip-version-check -r "$4")
+  cp -a "$3" "$new.src"
+  (cd "$new.src" && "$new/bin/python" -m pip install -q --no-input --disable-pip-version-check -r "$4")
 }
 
 # collect_static TARGET SOURCE PYTHON COLLECT SETTINGS STATIC_ROOT MODE OUR_PYTHON [BEFORE] [--brotli]
@@ -110,6 +113,6 @@ target=$1
 if [ -e "$target" ]; then exit 0; fi
 new=$target.$$
 mkdir -p "$(dirname "$target")"
-trap 'rm -rf "$new" "$new.tar" "$new.names" "$new.sums"' EXIT
+trap 'rm -rf "$new" "$new.src" "$new.tar" "$new.names" "$new.sums"' EXIT
 "$word" "$@"
 mv -T "$new" "$target" 2>/dev/null || [ -e "$target" ]

@@ -168,3 +168,15 @@ def test_half_of_it_is_taken_away_before_rsync_begins(site: tuple[Site, Path]) -
     (made.home / "2" / "app" / "views.py").write_text("left by somebody")
     assert made.push(second, first).ok
     assert made.pushed() == contents(second)
+
+
+def test_building_packages_leaves_nothing_in_the_code_that_is_sent(site: tuple[Site, Path]) -> None:
+    made, first = site
+    wheels = made.home / "wheels"
+    builds = ("sh", "-c", 'touch build && cp manage.py "$1"', "pip")
+    argv = ["sh", BUILD, "fetch_wheels", str(wheels), str(first), "requirements.txt", *builds]
+    before = contents(first)
+    subprocess.run(argv, check=True)
+    assert (wheels / "manage.py").is_file()
+    assert contents(first) == before
+    assert [path.name for path in made.home.iterdir() if "wheels" in path.name] == ["wheels"]
