@@ -41,6 +41,8 @@ def main(words: Sequence[str]) -> int:
     stream = sys.stderr if said.json or said.markdown else sys.stdout
     tell: Tell = lambda line: print(line, file=stream, flush=True)  # noqa: E731
     try:
+        if said.plot:
+            show.must_draw()  # before an hour is spent on measuring
         results = read(said.read) if said.read else measured(said, tell)
     except DeployError as error:
         tell(f"error: {error.what}\nnext: {error.hint}" if error.hint else f"error: {error.what}")

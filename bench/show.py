@@ -5,6 +5,7 @@ import platform
 import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
@@ -214,16 +215,17 @@ def write(results: Results, top: Path, which: Sequence[str] = tuple(PARTS)) -> l
     return written
 
 
-def plot(results: Results, folder: Path) -> list[str]:
-    """Curves of a redeploy: hosts against seconds, round-trip time against seconds.
-
-    Raises Refused if the library that draws them is not installed.
-    """
-    try:
-        import pygal
-    except ImportError:
+def must_draw() -> None:
+    """Raises Refused if the library that draws curves is not installed."""
+    if not find_spec("pygal"):
         hint = ".venv/bin/pip install -e '.[bench]'"
-        raise Refused("pygal, which draws the curves, is not installed", hint=hint) from None
+        raise Refused("pygal, which draws the curves, is not installed", hint=hint)
+
+
+def plot(results: Results, folder: Path) -> list[str]:
+    """Curves of a redeploy: hosts against seconds, round-trip time against seconds."""
+    import pygal
+
     cells = [cell for cell in results.cells if cell.case == REDEPLOY]
     folder.mkdir(parents=True, exist_ok=True)
     written = []
