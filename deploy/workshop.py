@@ -11,7 +11,7 @@ from deploy.project import Project
 from deploy.source import Source
 
 COLLECTED_FORMAT = 4
-"""Counts up when what build.sh makes of collected files changes, so that old ones are made anew."""
+"""Counts up when what is made of collected files changes, so that old ones are made anew."""
 ONSITE = Path(__file__).parent / "onsite"
 """What runs inside the site's own Python."""
 

@@ -16,7 +16,7 @@ from tests.trust.world import KILLED, World, in_order
 
 EVERY = 12
 """After so many cases a deploy has to succeed."""
-SAMPLE = 1
+SAMPLE = 2
 """Cases of the phase that prepares, for each verb, in the quick form; four times as many later."""
 KEEP = ("--set", "keep=2")
 MIGRATE_BACK = "migrate-back"

@@ -90,7 +90,7 @@ SUITES: dict[str, Suite] = {
     "crash": crash_points,
     "signals": interrupts,
 }
-"""The longest first, so that the last ones end together."""
+"""In the order in which they begin: long ones first, so that the last ones end together."""
 TOOLS = {"iptables": "iptables", "tc": "iproute2", "nsenter": "util-linux"}
 """What breaks networks and disks, and the Debian package that has it."""
 ALONE = ("traffic",)
@@ -98,7 +98,7 @@ ALONE = ("traffic",)
 BESIDE = 4
 """How many at once."""
 UNCHECKED = ("double", "contention", "mutants")
-"""What hangs on locks and journals leaves the checklist out, which takes time that Django needs."""
+"""These hang on locks and journals: to save time, their deploys leave the checklist out."""
 
 
 def trust(wish: Wish, names: Sequence[str], tell: Tell, *, keep: bool = False) -> list[Ledger]:

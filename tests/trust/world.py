@@ -24,7 +24,7 @@ KILLED = -9
 PATIENCE = 240.0
 LEAN = ("--set", "web.processes=1")
 """One process a slot: what is tested here does not depend on how many there are."""
-UNCHECKED = ("--set", "checks.gate=false")
+NO_CHECKLIST = ("--set", "checks.gate=false")
 SHEET = re.compile(r'rel="stylesheet" href="([^"]+)"')
 
 
@@ -132,7 +132,7 @@ class World:
         top = (checkout or self.checkout).top
         argv = [sys.executable, "-m", "tests.trust.controller", verb, *words]
         argv += ["--top", str(top), "--log", str(log), *LEAN, *more]
-        argv += () if self.checked else UNCHECKED
+        argv += () if self.checked else NO_CHECKLIST
         for point in at:
             argv += ["--at", str(point)]
             if point.mode == "late":
