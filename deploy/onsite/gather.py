@@ -43,13 +43,15 @@ def main(arguments: list[str]) -> int:
 def _gather(release: Path, static: str, before: Path | None) -> None:
     target = release / static
     made_from = _made_from(release, target)
-    same = before and made_from and _record(before) == [made_from, _made(before / static)]
+    made = _made(before / static) if before and made_from else ""
+    same = before and made and _record(before) == [made_from, made]
     if not (before and same and _linked(before / static, target)):
         from django.core.management import execute_from_command_line
 
         execute_from_command_line(["manage.py", "collectstatic", "--noinput", "--verbosity", "0"])
+        made = _made(target)
     if made_from:
-        (release / RECORD).write_text(f"{made_from}\n{_made(target)}\n", encoding="utf-8")
+        (release / RECORD).write_text(f"{made_from}\n{made}\n", encoding="utf-8")
 
 
 def _linked(before: Path, target: Path) -> bool:
@@ -97,7 +99,9 @@ def _made_from(release: Path, target: Path) -> str:
     values = [f"{name}={getattr(settings, name)!r}".replace(str(release), "") for name in names]
     if any(" at 0x" in value for value in values):  # an object of which nothing can be told
         return ""
-    return _digest((django.__file__, django.VERSION, values, files))
+    # Python finds the virtualenv by the link in the release; only what that leads to is the same.
+    packages = str(Path(django.__file__).resolve())
+    return _digest((packages, django.VERSION, values, files))
 
 
 def _of_django(thing: object) -> bool:
@@ -114,17 +118,18 @@ def _sources(finders: Iterable[Any]) -> Iterator[tuple[str, int, int, int]]:
             if not _of_django(storage):
                 raise TypeError(type(storage))
             place = f"{number} {getattr(storage, 'prefix', None) or ''} {path}"
-            yield (place, *_same(Path(storage.path(path))))
+            yield (place, *_same(storage.path(path)))
 
 
 def _made(target: Path) -> str:
     """A digest of the files that are there now."""
-    files = (Path(folder) / name for folder, _, names in os.walk(target) for name in names)
-    return _digest(sorted((str(file.relative_to(target)), *_same(file)) for file in files))
+    top = len(str(target)) + 1
+    files = (os.path.join(folder, name) for folder, _, names in os.walk(target) for name in names)  # noqa: PTH118
+    return _digest(sorted((file[top:], *_same(file)) for file in files))
 
 
-def _same(file: Path) -> tuple[int, int, int]:
-    found = file.stat()
+def _same(file: str) -> tuple[int, int, int]:
+    found = os.stat(file)  # noqa: PTH116
     return (found.st_ino, found.st_size, found.st_mtime_ns)
 
 

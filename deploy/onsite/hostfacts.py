@@ -152,21 +152,22 @@ def code(
     keep = [(name, value.encode()) for name, value in secrets if len(value) >= SHORTEST]
     writable: list[str] = []
     held: dict[str, str] = {}
-    count = 0
+    count, inside = 0, f"{release}/"
     for path, entry in _files(release, root / "entry", release / "venv"):
         if may_write(entry):
             count += 1
-            writable.append(_shown(path, root.resolve()))
-        if stat.S_ISREG(entry.st_mode) and entry.st_size < LARGE and release in path.parents:
-            text = path.read_bytes() if keep else b""
+            writable.append(path.removeprefix(f"{root.resolve()}/"))
+        if stat.S_ISREG(entry.st_mode) and entry.st_size < LARGE and path.startswith(inside):
+            text = _content(path) if keep else b""
             for name, value in keep:
                 if value in text:
-                    held.setdefault(name, str(path.relative_to(release)))
+                    held.setdefault(name, path.removeprefix(inside))
     return {"writable": {"count": count, "some": sorted(writable)[:TOLD]}, "secrets_in_code": held}
 
 
-def _shown(path: Path, root: Path) -> str:
-    return str(path.relative_to(root)) if root in path.parents else str(path)
+def _content(path: str) -> bytes:
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123  # of thousands, this is felt
+        return file.readall()
 
 
 def _rights(user: str, group: str) -> Any:
@@ -183,20 +184,22 @@ def _rights(user: str, group: str) -> Any:
     return may_write
 
 
-def _files(*tops: Path) -> Iterator[tuple[Path, os.stat_result]]:
+def _files(*tops: Path) -> Iterator[tuple[str, os.stat_result]]:
     """Directories and files below, and what is at the top of a linked one; links are not taken."""
     for top in tops:
-        if not top.is_dir():
-            continue
-        # Thousands of files of packages are alike: who may write the folder may write them all.
-        linked = top.is_symlink()
-        top = top.resolve()
-        yield top, top.stat()
-        for folder, names, files in os.walk(top):
-            here = Path(folder)
-            names[:] = [] if linked else [one for one in names if one != "__pycache__"]
-            names[:] = [one for one in names if not (here / one).is_symlink()]
-            for name in (*names, *files):
-                path = here / name
-                if not path.is_symlink():
-                    yield path, path.stat()
+        if top.is_dir():
+            yield str(top.resolve()), top.stat()
+            # Thousands of files of packages are alike: who may write the folder may write them all.
+            yield from _below(str(top.resolve()), deep=not top.is_symlink())
+
+
+def _below(folder: str, *, deep: bool) -> Iterator[tuple[str, os.stat_result]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_symlink() or (
+                entry.is_dir() and not (deep and entry.name != "__pycache__")
+            ):
+                continue
+            yield entry.path, entry.stat(follow_symlinks=False)
+            if entry.is_dir():
+                yield from _below(entry.path, deep=deep)

@@ -48,12 +48,26 @@ def root(tmp_path: Path) -> Path:
     (root / "entry" / "site.json").write_text(json.dumps(facts))
     (root / "shared" / "env").write_text("SECRET_KEY='correct horse'\n")
     release(root, OLD, {**FILES, "pages/late.py": ""})
+    make_whole(root / "venvs" / "key")
     return root
+
+
+def make_whole(venv: Path) -> None:
+    """Let the virtualenv have a Python and packages of its own, found where a host finds them."""
+    (venv / "bin").mkdir()
+    (venv / "bin" / "python").symlink_to(BASE_PYTHON)
+    (venv / "pyvenv.cfg").write_text(f"home = {Path(BASE_PYTHON).parent}\n")
+    packages = next(venv.glob("lib/python*")) / "site-packages"
+    there = packages.resolve()
+    packages.unlink()
+    packages.mkdir()
+    for package in there.iterdir():
+        (packages / package.name).symlink_to(package)
 
 
 def gather(root: Path, name: str, before: str = "", code: int = 0, path: str = "") -> str:
     argv = [
-        BASE_PYTHON,
+        f"releases/{name}/venv/bin/python",
         "entry/gather.py",
         str(root),
         name,

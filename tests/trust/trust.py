@@ -152,9 +152,10 @@ def worlds(count: int, tell: Tell, *, keep: bool = False) -> Iterator[list[World
     if lacking:
         install(lacking, tell, why="networks are broken with it", root=os.geteuid() == 0)
     try:
-        with ExitStack() as closing:
-            made = [_ready(state, tell, closing) for state in states]
-            yield made
+        with ExitStack() as closing, ThreadPoolExecutor(count) as pool:
+            # While one has its first releases, the next one is brought up.
+            made = [pool.submit(_begun, _up(state, tell, closing)) for state in states]
+            yield [one.result() for one in made]
     finally:
         if not keep:
             shutil.rmtree(STATE / "cache", ignore_errors=True)
@@ -163,10 +164,14 @@ def worlds(count: int, tell: Tell, *, keep: bool = False) -> Iterator[list[World
                 down(state, tell, keep_image=True)
 
 
-def _ready(state: Path, tell: Tell, closing: ExitStack) -> World:
+def _up(state: Path, tell: Tell, closing: ExitStack) -> World:
     world = make_world(state, tell)
     closing.callback(world.close)
     faults.mend(world)
+    return world
+
+
+def _begun(world: World) -> World:
     # Before the first release there is nothing to visit, or to go back to.
     world.must("deploy")
     world.must("deploy")
