@@ -206,7 +206,7 @@ class Project:
     root: str = key(
         "Where the site lives on a host; empty: /srv/www/NAME.", "", or_empty(rules.site_root)
     )
-    source: str = key("Where manage.py is, seen from the top of the repository.", ".", rules.inside)
+    source: str = key("Where manage.py is, seen from the folder of the fabfile.", ".", rules.inside)
     settings: str = key(
         "The settings module of this stage, such as config.settings.production.",
         "",

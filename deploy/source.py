@@ -17,7 +17,10 @@ REFERENCE = re.compile(r"^(?:-r|-c|--requirement|--constraint)[ =]?\s*(?P<file>\
 
 @dataclass(frozen=True)
 class Source:
-    """A revision of the project. `tree`, `requirements` and `migrations` are keys of content."""
+    """A revision of the project. `tree`, `requirements` and `migrations` are keys of content.
+
+    `top` is the folder of the fabfile, which may be any of its repository; `path` begins there.
+    """
 
     top: Path
     path: str
@@ -35,15 +38,17 @@ def resolve(top: Path, project: Project, revision: str, run: RunHere) -> Source:
     of `revision` reaches git as one word and nothing else; only the commit it names travels on.
     """
     git = _Git(top, run)
+    below = git.prefix()
     if not revision:
         _refuse_uncommitted(git, project.source)
     commit = git.commit(revision or "HEAD")
     prefix = "" if project.source in ("", ".") else f"{project.source.strip('/')}/"
-    tree = git.tree(commit, prefix, project.source)
+    whole = below + prefix
+    tree = git.tree(commit, whole)
     listing = git.listing(tree)
     if "manage.py" not in listing:
         raise Refused(
-            f"there is no manage.py in {prefix or 'the top folder'} of revision {commit[:7]}",
+            f"there is no manage.py in {whole or 'the top folder'} of revision {commit[:7]}",
             hint="set source in [tool.deploy] to the folder that holds manage.py",
         )
     requirements = _requirements_key(git, project.requirements, listing)
@@ -121,12 +126,17 @@ class _Git:
             raise Refused(f"git {argv[0]} failed: {result.output.strip()[-300:]}")
         return result.output
 
-    def commit(self, revision: str) -> str:
-        if not self.ask("rev-parse", "--git-dir").ok:
+    def prefix(self) -> str:
+        """Where in its repository this folder is: "backend/", or nothing if it is the top."""
+        found = self.ask("rev-parse", "--show-prefix")
+        if not found.ok:
             raise Refused(
                 f"{self._top} is not a git repository, and releases are made of commits",
                 hint="git init && git add . && git commit",
             )
+        return found.output.rstrip("\n")
+
+    def commit(self, revision: str) -> str:
         if "\0" in revision or "\n" in revision:
             raise Refused(f"{revision!r} is not a revision")
         found = self.ask(
@@ -140,17 +150,17 @@ class _Git:
             )
         return commit
 
-    def tree(self, commit: str, prefix: str, source: str) -> str:
+    def tree(self, commit: str, prefix: str) -> str:
         found = self.ask("rev-parse", "--verify", "--quiet", f"{commit}:{prefix}")
         if not found.ok:
             raise Refused(
-                f"revision {commit[:7]} has no folder {source}",
+                f"revision {commit[:7]} has no folder {prefix.rstrip('/')}",
                 hint="set source in [tool.deploy], and commit what is in it",
             )
         return found.output.strip()
 
     def listing(self, tree: str) -> dict[str, str]:
-        lines = self.say("ls-tree", "-r", "-z", tree).split("\0")
+        lines = self.say("ls-tree", "-r", "-z", "--full-tree", tree).split("\0")
         pairs = (line.split("\t", 1) for line in lines if "\t" in line)
         return {path: facts.split(" ")[2] for facts, path in pairs}
 

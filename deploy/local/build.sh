@@ -5,12 +5,13 @@
 set -eu
 here=$(dirname "$0")
 
-# export_code TARGET REPOSITORY TREE    With .pushed, the names of its files, by which a host finds them
+# export_code TARGET FOLDER TREE    With .pushed, the names of its files, by which a host finds them
 # again among what is put beside them there; TARGET.sums has a digest of each. Where there are
 # symbolic links, rsync alone is to send it, so neither is made.
 export_code() {
   mkdir "$new"
-  git -C "$2" archive --format=tar --output="$new.tar" "$3"
+  # Anywhere but at the top, git would look for the folder's name in the tree.
+  git -C "$2/$(git -C "$2" rev-parse --show-cdup)" archive --format=tar --output="$new.tar" "$3"
   tar -xf "$new.tar" -C "$new"
   if [ -n "$(find "$new" -type l -print -quit)" ]; then return 0; fi
   (cd "$new" && find . -type f -printf '%P\0' | LC_ALL=C sort -z >"$new.names" &&

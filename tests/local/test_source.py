@@ -11,6 +11,7 @@ from deploy.errors import Refused
 from deploy.here import run_here
 from deploy.project import Project
 from deploy.source import Source, changes, resolve
+from deploy.steps.build import BUILD
 
 PROJECT = Project(name="shop", source="site")
 
@@ -27,18 +28,20 @@ def git(top: Path, *argv: str) -> str:
     return done.stdout.strip()
 
 
-@pytest.fixture
-def top(tmp_path: Path) -> Path:
-    site = tmp_path / "site"
+@pytest.fixture(params=["", "shop"])
+def top(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """The project: a repository of its own, or a folder of one that has others, too."""
+    git(tmp_path, "init", "-q")
+    top: Path = tmp_path / request.param
+    site = top / "site"
     (site / "pages" / "migrations").mkdir(parents=True)
     (site / "manage.py").write_text("")
     (site / "requirements.txt").write_text("-r more.txt\nDjango\n")
     (site / "more.txt").write_text("psycopg\n")
     (site / "pages" / "migrations" / "0001_initial.py").write_text("one")
-    git(tmp_path, "init", "-q")
-    git(tmp_path, "add", "-A")
-    git(tmp_path, "commit", "-qm", "The first page")
-    return tmp_path
+    git(top, "add", "-A")
+    git(top, "commit", "-qm", "The first page")
+    return top
 
 
 def change(top: Path, path: str, text: str) -> Source:
@@ -53,7 +56,7 @@ def test_a_revision_becomes_a_commit_once_here_and_nothing_else_travels(top: Pat
     git(top, "tag", "v1")
     source = resolve(top, PROJECT, "v1", run)
     assert source.revision == git(top, "rev-parse", "HEAD")
-    assert source.tree == git(top, "rev-parse", "HEAD:site")
+    assert source.tree == git(top, "rev-parse", "HEAD:./site")
     assert source.subject == "The first page"
 
 
@@ -90,6 +93,36 @@ def test_uncommitted_changes_are_refused_because_they_would_not_be_released(top:
 def test_changes_beside_the_source_do_not_matter(top: Path) -> None:
     (top / "notes.txt").write_text("not part of the site")
     assert resolve(top, PROJECT, "", run).revision
+
+
+def test_the_files_of_a_revision_are_those_of_its_source_wherever_that_lies(top: Path) -> None:
+    (top / "other.txt").write_text("not released")
+    source = change(top, "site/manage.py", "print()\n")
+    made = top.parent / "made"
+    subprocess.run(["sh", BUILD, "export_code", made, source.top, source.tree], check=True)
+    assert (made / "manage.py").read_text() == "print()\n"
+    names = sorted(str(path.relative_to(made)) for path in made.rglob("*.*") if path.is_file())
+    assert names == [
+        ".pushed",
+        "manage.py",
+        "more.txt",
+        "pages/migrations/0001_initial.py",
+        "requirements.txt",
+    ]
+
+
+def test_a_project_at_the_top_of_its_folder_needs_no_source(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    backend = tmp_path / "backend"
+    backend.mkdir()
+    for name in ("manage.py", "requirements.txt"):
+        (backend / name).touch()
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-qm", "Begin")
+    source = resolve(backend, Project(name="shop"), "", run)
+    assert source.tree == git(tmp_path, "rev-parse", "HEAD:backend")
+    (tmp_path / "frontend.js").touch()
+    assert resolve(backend, Project(name="shop"), "", run) == source, "it is not released"
 
 
 def test_a_folder_that_is_no_repository_says_what_to_do(tmp_path: Path) -> None:
