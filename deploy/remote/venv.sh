@@ -9,8 +9,11 @@ build_venv() {
   rm -rf "$venv"
   "$python" -m venv "$venv" || return 65
   (cd "$(dirname "$requirements")" &&
-    "$venv/bin/pip" install --disable-pip-version-check --no-input "$@" -r "$requirements") || return 65
+    "$venv/bin/pip" install --disable-pip-version-check --no-input --no-compile "$@" \
+      -r "$requirements") || return 65
   "$venv/bin/pip" check || return 65
+  # pip would use one processor. As with pip, what a package brings that is no Python stays as it is.
+  "$venv/bin/python" -m compileall -q -j 0 "$venv/lib" >/dev/null 2>&1 || :
   : >"$venv/.complete"
   rm -rf "$root/.deploy/wheels-${venv##*/}"
 }

@@ -106,6 +106,19 @@ def test_one_machine_is_prepared_released_to_and_rolled_back(solo: Hosts, diary:
     assert (line["release"], line["served"], line["roles"]) == (first, first, ["web", "db"])
 
 
+def test_static_files_that_have_not_changed_are_linked_rather_than_gathered_again(
+    solo: Hosts, diary: Checkout
+) -> None:
+    diary.title("Before")
+    diary.fab("deploy")
+    sheet = solo.stylesheet("solo").removeprefix("/static/")
+    there = f"stat --format=%i {ROOT}/current/staticfiles/{sheet}"
+    before = solo.on("solo", there)
+    diary.title("After")
+    diary.fab("deploy")
+    assert solo.on("solo", there) == before
+
+
 @pytest.mark.parametrize("path", ["/static/", "/static", "/static/../manage.py", "/manage.py"])
 def test_its_static_files_are_all_that_it_gives_out(
     solo: Hosts, diary: Checkout, path: str
