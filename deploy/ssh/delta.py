@@ -7,7 +7,9 @@ import io
 import os
 import tarfile
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 
 LIMIT = 1 << 18
 """Bytes of a script. More is for rsync, which sends while it reads."""
@@ -27,7 +29,19 @@ class Delta:
 
 
 def delta(base: Path, source: Path) -> Delta | None:
-    """What makes `source` of `base`; None if that is not known or too much for one message."""
+    """What makes `source` of `base`; None if that is not known or too much for one message.
+
+    Exports do not change, so what was found for one host holds for all others.
+    """
+    with _one_at_a_time:
+        return _delta(base, source)
+
+
+_one_at_a_time = Lock()
+
+
+@lru_cache(maxsize=1)
+def _delta(base: Path, source: Path) -> Delta | None:
     try:
         before, after = _entries(base), _entries(source)
         sums = _sums(source).read_bytes()
@@ -63,7 +77,8 @@ def _entries(exported: Path) -> dict[bytes, tuple[bytes, int]]:
 
 def _mode(top: Path, name: bytes) -> int:
     """As rsync's --chmod makes it."""
-    return 0o755 if (top / os.fsdecode(name)).stat().st_mode & 0o100 else 0o644
+    mode = os.stat(os.path.join(os.fsencode(top), name)).st_mode  # noqa: PTH116, PTH118  # of thousands
+    return 0o755 if mode & 0o100 else 0o644
 
 
 def _packed(source: Path, names: list[bytes]) -> bytes:
