@@ -10,6 +10,7 @@ import pytest
 
 from deploy.command import Result, Upload
 from deploy.fleet import words
+from deploy.ssh import delta as delta_module
 from deploy.ssh import link as link_module
 from deploy.ssh.delta import LIMIT
 from deploy.ssh.link import Link
@@ -180,3 +181,22 @@ def test_building_packages_leaves_nothing_in_the_code_that_is_sent(site: tuple[S
     assert (wheels / "manage.py").is_file()
     assert contents(first) == before
     assert [path.name for path in made.home.iterdir() if "wheels" in path.name] == ["wheels"]
+
+
+def test_exports_are_compared_once_though_every_host_is_told_since_a_fleet_would_wait_for_it(
+    site: tuple[Site, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, base = site
+    source = here.exported(app__views="two")
+    read: list[Path] = []
+    entries = delta_module._entries
+
+    def counted(export: Path) -> dict[bytes, tuple[bytes, int]]:
+        read.append(export)
+        return entries(export)
+
+    monkeypatch.setattr(delta_module, "_entries", counted)
+    first = delta_module.delta(base, source)
+    assert first is not None
+    assert delta_module.delta(base, source) == first
+    assert read == [base, source]

@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+import jinja2
 import pytest
 
+from deploy import rendering
 from deploy.configuring import by_text, difference
 from deploy.errors import Refused
 from deploy.project import Apache, Project, Web
@@ -90,3 +92,20 @@ def test_a_difference_is_shown_once_for_all_hosts_that_have_it() -> None:
     assert "nothing is installed" in difference("", "a\n")
     shown = by_text({"web1": changed, "web2": changed, "web3": ""})
     assert shown == {changed: ["web1", "web2"], "": ["web3"]}
+
+
+def test_a_template_is_compiled_once_since_a_plan_renders_it_for_every_host(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compiled: list[str] = []
+    compile_ = jinja2.Environment.compile
+
+    def counted(self: jinja2.Environment, source: str, name: str, *words: object) -> object:
+        compiled.append(name)
+        return compile_(self, source, name, *words)  # type: ignore[call-overload]  # as it was called
+
+    monkeypatch.setattr(jinja2.Environment, "compile", counted)
+    rendering._library.cache_clear()
+    first = apache_site(SHOP)
+    assert apache_site(SHOP) == first
+    assert compiled == ["apache.conf.j2"]
