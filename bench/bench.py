@@ -1,6 +1,7 @@
 """The same site, hosts and cases for this toolkit, its peers, the floor and the limit."""
 
 import argparse
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -140,6 +141,7 @@ def make_place(hosts: Hosts) -> Place:
     """The site's repository, its wheels, and a Python that has them for collecting here."""
     home = STATE / "work"
     home.mkdir(exist_ok=True)
+    _forget(home)
     env = environment(home)
     # The dates of commits are those of files in an archive, by which compiled code is known.
     env = {name: text for name, text in env.items() if not name.endswith("_DATE")}
@@ -159,6 +161,15 @@ def make_place(hosts: Hosts) -> Place:
     )
     python = venv / "bin" / "python"
     return Place(home, site, wheelhouse, python, config, hosts.key, hosts.known_hosts)
+
+
+def _forget(home: Path) -> None:
+    """Take away what an earlier run has made of the same revisions; packages may stay."""
+    for one in home.iterdir():
+        if one.is_file():
+            one.unlink()
+        elif one.name not in ("venvs", "wheelhouse"):
+            shutil.rmtree(one)
 
 
 def _must(*argv: str) -> None:
