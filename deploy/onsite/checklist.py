@@ -17,9 +17,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from codefacts import code
 from enter import enter, facts, release_of
 from envfile import NotReady, mask
-from hostfacts import apache, code, disk, processes, requirements
+from hostfacts import apache, disk, processes, requirements
 from reachable import caches, databases, email
 from sitefacts import error_pages, logs, plain, python, secret_key, self_checks, uploads
 from sitefault import fault_of

@@ -57,6 +57,16 @@ def test_both_web_hosts_serve_the_page_and_the_static_host_its_stylesheet(
         assert ask(sheet).status == 200
 
 
+def test_packages_are_compiled_since_the_site_s_user_may_not_write_what_it_would_compile(
+    hosts: Hosts, live: dict[str, str]
+) -> None:
+    assert live
+    packages = f"{ROOT}/current/venv/lib/python3*/site-packages"
+    there = f"ls {packages}/django/__pycache__/__init__.*.pyc {packages}/asgiref/__pycache__/*.pyc"
+    for name in WEB:
+        assert "/django/" in hosts.on(name, there)
+
+
 def test_status_says_for_each_host_what_is_live_and_what_is_served(
     status: dict[str, dict[str, Any]], live: dict[str, str]
 ) -> None:

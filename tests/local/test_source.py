@@ -95,10 +95,12 @@ def test_changes_beside_the_source_do_not_matter(top: Path) -> None:
     assert resolve(top, PROJECT, "", run).revision
 
 
-def test_the_files_of_a_revision_are_those_of_its_source_wherever_that_lies(top: Path) -> None:
+def test_the_files_of_a_revision_are_those_of_its_source_wherever_that_lies(
+    top: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     (top / "other.txt").write_text("not released")
     source = change(top, "site/manage.py", "print()\n")
-    made = top.parent / "made"
+    made = tmp_path_factory.mktemp("exports") / "made"
     subprocess.run(["sh", BUILD, "export_code", made, source.top, source.tree], check=True)
     assert (made / "manage.py").read_text() == "print()\n"
     names = sorted(str(path.relative_to(made)) for path in made.rglob("*.*") if path.is_file())

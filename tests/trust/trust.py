@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.errors import DeployError
+from tests.sandbox.docker import docker
 from tests.sandbox.fleet import down
 from tests.sandbox.packages import install
 from tests.trust import contention, crash, double, faults, mutants, signals, traffic
@@ -187,12 +188,12 @@ def _begun(world: World, like: World | None = None) -> World:
 
 
 def _share_packages(like: World, world: World) -> None:
-    """To build the same virtualenv for every host of every fleet would take a minute."""
+    """To build the same virtualenv for every host of every fleet takes time and shows nothing."""
     packed = ["docker", "exec", like.fleet.container("web1"), "tar", "-C", ROOT, "-cf-", "venvs"]
     venvs = subprocess.run(packed, check=True, capture_output=True).stdout
     for name in ("web1", "web2", "db1"):
-        unpacked = ["docker", "exec", "-i", world.fleet.container(name), "tar", "-C", ROOT, "-xpf-"]
-        subprocess.run(unpacked, check=True, input=venvs)
+        container = world.fleet.container(name)
+        docker("exec", "--interactive", container, "tar", "-C", ROOT, "-xpf-", stdin=venvs)
 
 
 def main(words: Sequence[str]) -> int:
