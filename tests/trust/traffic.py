@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from itertools import pairwise
 
-from tests.trust.crowd import Crowd, crowd, failures
+from tests.trust.crowd import EVERYBODY, Crowd, crowd, failures
 from tests.trust.injuries import trap
 from tests.trust.ledger import Ledger
 from tests.trust.looking import settled
@@ -130,9 +130,9 @@ def suite(world: World, ledger: Ledger, *, whole: bool) -> None:
     slow = {name: f"{url}/slow" for name, url in world.web_urls.items()}
     with ExitStack() as all_gone:
         crowds = {
-            "kept": crowd(world.home / "kept", world.web_urls, RATE, keep=True),
-            "closed": crowd(world.home / "closed", world.web_urls, RATE),
-            "slow": crowd(world.home / "slow", slow, SLOW_RATE),
+            "kept": crowd(world.home / "kept", world.web_urls, RATE, keep=True, most=EVERYBODY),
+            "closed": crowd(world.home / "closed", world.web_urls, RATE, most=EVERYBODY),
+            "slow": crowd(world.home / "slow", slow, SLOW_RATE, most=EVERYBODY),
         }
         people = {kind: all_gone.enter_context(one) for kind, one in crowds.items()}
         runs(world, ledger, ALL_ROUNDS if whole else ROUNDS)

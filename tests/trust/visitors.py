@@ -1,7 +1,8 @@
 """Visitors that never stop: pages and the stylesheets they name, at a fixed rate, each answer kept.
 
-Run as a program: visitors.py OUT RATE KEEPALIVE URL... until SIGTERM. Every answer is one line of
-OUT: when, host, kind, status, release, seconds, and for status 0 the error.
+Run as a program: visitors.py OUT RATE KEEPALIVE MOST URL... until SIGTERM. Every answer is one line
+of OUT: when, host, kind, status, release, seconds, and for status 0 the error. While MOST wait at a
+host, nobody else comes to it.
 """
 
 import asyncio
@@ -88,10 +89,14 @@ async def _exchange(
 class Visitors:
     """The visitors of some sites. `keep`: each holds his connection as browsers do."""
 
-    def __init__(self, out: TextIO, urls: Sequence[tuple[str, str]], *, keep: bool) -> None:
+    def __init__(
+        self, out: TextIO, urls: Sequence[tuple[str, str]], *, keep: bool, most: int
+    ) -> None:
         self._out = out
         self._urls = tuple(urls)
         self._keep = keep
+        self._most = most
+        self._waiting = dict.fromkeys((name for name, _ in urls), 0)
         self._idle: dict[str, list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -102,6 +107,9 @@ class Visitors:
         began, number = time.monotonic(), 0
         while not ended.is_set():
             for host, url in self._urls:
+                if self._waiting[host] >= self._most:
+                    continue
+                self._waiting[host] += 1
                 task = asyncio.create_task(self._visit(host, url, sheet=number % 2 == 0))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
@@ -112,10 +120,13 @@ class Visitors:
         await asyncio.gather(*self._tasks)
 
     async def _visit(self, host: str, url: str, *, sheet: bool) -> None:
-        body = await self._fetch(host, "page", url)
-        found = SHEET.search(body)
-        if sheet and found:
-            await self._fetch(host, "sheet", found[1].decode())
+        try:
+            body = await self._fetch(host, "page", url)
+            found = SHEET.search(body)
+            if sheet and found:
+                await self._fetch(host, "sheet", found[1].decode())
+        finally:
+            self._waiting[host] -= 1
 
     async def _fetch(self, host: str, kind: str, url: str) -> bytes:
         place = urlsplit(url).netloc
@@ -162,10 +173,11 @@ class Visitors:
 
 def main(words: Sequence[str]) -> None:
     """Let visitors come until SIGTERM."""
-    out, rate, keep, *places = words
+    out, rate, keep, most, *places = words
     urls = [(name, url) for name, _, url in (place.partition("=") for place in places)]
     with Path(out).open("w") as stream:
-        asyncio.run(Visitors(stream, urls, keep=keep == "keep").come(float(rate)))
+        people = Visitors(stream, urls, keep=keep == "keep", most=int(most))
+        asyncio.run(people.come(float(rate)))
 
 
 if __name__ == "__main__":
