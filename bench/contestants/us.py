@@ -1,12 +1,13 @@
 """This toolkit, as its README says it is used."""
 
+import compileall
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import deploy
 from bench.contestants import Place, Run
 from bench.fleet import Host
-from deploy import __version__
 
 INVENTORY = """
 [ssh]
@@ -36,8 +37,9 @@ class Us:
     has_caches = True
 
     def prepare(self, place: Place) -> str:
-        """Nothing is to be installed."""
-        return f"django-fabric-deploy {__version__}"
+        """Only to be compiled, as pip does it: in a checkout Python may be told not to."""
+        compileall.compile_dir(deploy.__path__[0], quiet=1)
+        return f"django-fabric-deploy {deploy.__version__}"
 
     def deploy(self, place: Place, hosts: Sequence[Host]) -> Run:
         """`fab deploy`; the first host migrates."""

@@ -2,12 +2,13 @@
 
 gather.py ROOT RELEASE STATIC_ROOT [BEFORE]: as `manage.py collectstatic` would. If the release
 BEFORE has gathered the same files in the same way, they are linked from there, which takes a
-fraction of the time. Exit code 2 if nothing was started; else that of collectstatic.
+fraction of the time, and without Django if nothing has changed that was read for it. Exit code 2
+if nothing was started; else that of collectstatic.
 """
 
 from __future__ import annotations
 
-import hashlib
+import json
 import os
 import re
 import shutil
@@ -17,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from enter import release_of
+from envfile import NotReady
 from started import started
+from traced import Trace, digest, found, holds
 
 RECORD = ".gathered"
 """In a release: what its static files were gathered from, and what came of it, as digests."""
@@ -33,25 +36,53 @@ def main(arguments: list[str]) -> int:
     root, name, static = Path(arguments[0]), arguments[1], arguments[2]
     before = root / "releases" / arguments[3] if arguments[3:] else None
 
+    try:
+        release = release_of(root, name)
+    except NotReady as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    if before and _as_before(release, static, before):
+        return 0
+    trace = Trace(root, release, release / static)
+
     def work() -> int:
-        _gather(release_of(root, name), static, before)
+        _gather(release, static, before, trace)
         return 0
 
     return started(root, name, work, "collectstatic fails")
 
 
-def _gather(release: Path, static: str, before: Path | None) -> None:
+def _as_before(release: Path, static: str, before: Path) -> bool:
+    """Link what the release before has, if all that was read for it is the same."""
+    made_from, made, read = _record(before)
+    if not (read and holds(read, release, release / static)):
+        return False
+    if (release / static).exists() or made != _made(before / static):
+        return False
+    if not _linked(before / static, release / static):
+        return False
+    _write(release, made_from, made, read)
+    return True
+
+
+def _gather(release: Path, static: str, before: Path | None, trace: Trace) -> None:
     target = release / static
-    made_from = _made_from(release, target)
+    made_from, sources = _made_from(release, target)
     made = _made(before / static) if before and made_from else ""
-    same = before and made and _record(before) == [made_from, made]
+    same = before and made and _record(before)[:2] == (made_from, made)
     if not (before and same and _linked(before / static, target)):
         from django.core.management import execute_from_command_line
 
         execute_from_command_line(["manage.py", "collectstatic", "--noinput", "--verbosity", "0"])
         made = _made(target)
     if made_from:
-        (release / RECORD).write_text(f"{made_from}\n{made}\n", encoding="utf-8")
+        _write(release, made_from, made, "" if _database_was_asked() else trace.told(sources))
+
+
+def _database_was_asked() -> bool:
+    from django.db import connections
+
+    return any(one.connection is not None for one in connections.all())
 
 
 def _linked(before: Path, target: Path) -> bool:
@@ -63,15 +94,20 @@ def _linked(before: Path, target: Path) -> bool:
     return True
 
 
-def _record(release: Path) -> list[str]:
+def _record(release: Path) -> tuple[str, str, str]:
     try:
-        return (release / RECORD).read_text(encoding="utf-8").split()
-    except OSError:
-        return []
+        made_from, made, read = json.loads((release / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
+        return "", "", ""
+    return made_from, made, read
 
 
-def _made_from(release: Path, target: Path) -> str:
-    """A digest of all that tells what will be gathered; empty where that cannot be told.
+def _write(release: Path, made_from: str, made: str, read: str) -> None:
+    (release / RECORD).write_text(json.dumps([made_from, made, read]), encoding="utf-8")
+
+
+def _made_from(release: Path, target: Path) -> tuple[str, list[str]]:
+    """A digest of all that tells what will be gathered, and the files; empty if it cannot be told.
 
     What the release has in common with another one are the same files, by number and time: they
     are linked. Code that takes part has to be Django's own: any other may have changed, or read
@@ -88,20 +124,21 @@ def _made_from(release: Path, target: Path) -> str:
         staticfiles_storage._setup()
         storage, finders = staticfiles_storage._wrapped, list(get_finders())
         files = sorted(_sources(finders))
-        known = all(map(_of_django, (storage, *finders)))
+        listed = [(place, found(path)) for place, path in files]
+        known = all(map(_of_django, (storage, *finders))) and all(one for _, one in listed)
         usual = isinstance(storage, FileSystemStorage) and Path(storage.location) == target
     except Exception:  # whatever it is, collectstatic meets it, too, and says it
-        return ""
+        return "", []
     command = get_commands()["collectstatic"] == "django.contrib.staticfiles"
     if not (known and usual and command) or target.exists():
-        return ""
+        return "", []
     names = [name for name in sorted(dir(settings)) if READ.match(name)]
     values = [f"{name}={getattr(settings, name)!r}".replace(str(release), "") for name in names]
     if any(" at 0x" in value for value in values):  # an object of which nothing can be told
-        return ""
+        return "", []
     # Python finds the virtualenv by the link in the release; only what that leads to is the same.
     packages = str(Path(django.__file__).resolve())
-    return _digest((packages, django.VERSION, values, files))
+    return digest((packages, django.VERSION, values, listed)), [path for _, path in files]
 
 
 def _of_django(thing: object) -> bool:
@@ -109,7 +146,7 @@ def _of_django(thing: object) -> bool:
     return modules <= {"django", "builtins"}
 
 
-def _sources(finders: Iterable[Any]) -> Iterator[tuple[str, int, int, int]]:
+def _sources(finders: Iterable[Any]) -> Iterator[tuple[str, str]]:
     from django.apps import apps
 
     ignored = apps.get_app_config("staticfiles").ignore_patterns
@@ -118,23 +155,14 @@ def _sources(finders: Iterable[Any]) -> Iterator[tuple[str, int, int, int]]:
             if not _of_django(storage):
                 raise TypeError(type(storage))
             place = f"{number} {getattr(storage, 'prefix', None) or ''} {path}"
-            yield (place, *_same(storage.path(path)))
+            yield place, str(storage.path(path))
 
 
 def _made(target: Path) -> str:
     """A digest of the files that are there now."""
     top = len(str(target)) + 1
     files = (f"{folder}/{name}" for folder, _, names in os.walk(target) for name in names)
-    return _digest(sorted((file[top:], *_same(file)) for file in files))
-
-
-def _same(file: str) -> tuple[int, int, int]:
-    found = os.stat(file)  # noqa: PTH116  # of thousands, pathlib is felt
-    return (found.st_ino, found.st_size, found.st_mtime_ns)
-
-
-def _digest(said: object) -> str:
-    return hashlib.sha256(repr(said).encode("utf-8", "surrogateescape")).hexdigest()
+    return digest(sorted((file[top:], found(file)) for file in files))
 
 
 if __name__ == "__main__":
