@@ -14,16 +14,18 @@ import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from enter import release_of
 from envfile import NotReady
 from started import started
-from traced import Trace, digest, found, holds
+from traced import Same, Trace, digest, found, holds
 
 RECORD = ".gathered"
-"""In a release: what its static files were gathered from, and what came of it, as digests."""
+"""In a release: what its static files were gathered from and what came of it, as digests, and all
+that was read for it."""
 READ = re.compile("STATIC|STORAGES$|FILE_UPLOAD_|FORCE_SCRIPT_NAME$|INSTALLED_APPS$|DEBUG$")
 """The settings that Django's own storages, finders and collectstatic read."""
 
@@ -34,8 +36,7 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("usage: gather.py ROOT RELEASE STATIC_ROOT [BEFORE]\n")
         return 2
     root, name, static = Path(arguments[0]), arguments[1], arguments[2]
-    before = root / "releases" / arguments[3] if arguments[3:] else None
-
+    before = (root / "releases" / arguments[3]).resolve() if arguments[3:] else None
     try:
         release = release_of(root, name)
     except NotReady as error:
@@ -43,7 +44,7 @@ def main(arguments: list[str]) -> int:
         return 2
     if before and _as_before(release, static, before):
         return 0
-    trace = Trace(root, release, release / static)
+    trace = Trace(release, release / static, (before / static, before / RECORD) if before else ())
 
     def work() -> int:
         _gather(release, static, before, trace)
@@ -55,19 +56,21 @@ def main(arguments: list[str]) -> int:
 def _as_before(release: Path, static: str, before: Path) -> bool:
     """Link what the release before has, if all that was read for it is the same."""
     made_from, made, read = _record(before)
-    if not (read and holds(read, release, release / static)):
-        return False
-    if (release / static).exists() or made != _made(before / static):
-        return False
-    if not _linked(before / static, release / static):
+    target = release / static
+    try:
+        same = read and holds(read, release, target) and made == _made(before / static)
+    except OSError:
+        same = False
+    if not same or target.exists() or not _linked(before / static, target):
         return False
     _write(release, made_from, made, read)
     return True
 
 
 def _gather(release: Path, static: str, before: Path | None, trace: Trace) -> None:
+    _notice_databases(trace)
     target = release / static
-    made_from, sources = _made_from(release, target)
+    made_from, sources = _made_from(release, target, trace)
     made = _made(before / static) if before and made_from else ""
     same = before and made and _record(before)[:2] == (made_from, made)
     if not (before and same and _linked(before / static, target)):
@@ -76,13 +79,22 @@ def _gather(release: Path, static: str, before: Path | None, trace: Trace) -> No
         execute_from_command_line(["manage.py", "collectstatic", "--noinput", "--verbosity", "0"])
         made = _made(target)
     if made_from:
-        _write(release, made_from, made, "" if _database_was_asked() else trace.told(sources))
+        _write(release, made_from, made, trace.told(sources))
 
 
-def _database_was_asked() -> bool:
+def _notice_databases(trace: Trace) -> None:
+    """Their drivers connect without Python's knowledge, but Django knows."""
     from django.db import connections
+    from django.db.backends.signals import connection_created
 
-    return any(one.connection is not None for one in connections.all())
+    connection_created.connect(lambda **_: trace.give_up(), weak=False)
+    try:
+        there = connections.all(initialized_only=True)
+    except TypeError:  # before Django 4.1 nobody could ask without creating all of them
+        trace.give_up()
+        there = []
+    if any(one.connection is not None for one in there):
+        trace.give_up()
 
 
 def _linked(before: Path, target: Path) -> bool:
@@ -103,11 +115,12 @@ def _record(release: Path) -> tuple[str, str, str]:
 
 
 def _write(release: Path, made_from: str, made: str, read: str) -> None:
-    (release / RECORD).write_text(json.dumps([made_from, made, read]), encoding="utf-8")
+    with suppress(OSError):  # without it, the next release is gathered anew
+        (release / RECORD).write_text(json.dumps([made_from, made, read]), encoding="utf-8")
 
 
-def _made_from(release: Path, target: Path) -> tuple[str, list[str]]:
-    """A digest of all that tells what will be gathered, and the files; empty if it cannot be told.
+def _made_from(release: Path, target: Path, trace: Trace) -> tuple[str, dict[str, Same]]:
+    """A digest of all that tells what will be gathered, and its files; empty if none can tell.
 
     What the release has in common with another one are the same files, by number and time: they
     are linked. Code that takes part has to be Django's own: any other may have changed, or read
@@ -123,22 +136,33 @@ def _made_from(release: Path, target: Path) -> tuple[str, list[str]]:
     try:
         staticfiles_storage._setup()
         storage, finders = staticfiles_storage._wrapped, list(get_finders())
-        files = sorted(_sources(finders))
-        listed = [(place, found(path)) for place, path in files]
-        known = all(map(_of_django, (storage, *finders))) and all(one for _, one in listed)
+        files = {place: path for place, path in sorted(_sources(finders))}
+        sources = {path: found(path) for path in files.values()}
+        known = all(map(_of_django, (storage, *finders))) and all(sources.values())
         usual = isinstance(storage, FileSystemStorage) and Path(storage.location) == target
     except Exception:  # whatever it is, collectstatic meets it, too, and says it
-        return "", []
+        return "", {}
     command = get_commands()["collectstatic"] == "django.contrib.staticfiles"
     if not (known and usual and command) or target.exists():
-        return "", []
+        return "", {}
     names = [name for name in sorted(dir(settings)) if READ.match(name)]
     values = [f"{name}={getattr(settings, name)!r}".replace(str(release), "") for name in names]
     if any(" at 0x" in value for value in values):  # an object of which nothing can be told
-        return "", []
+        return "", {}
+    listed = [(place, sources[path]) for place, path in files.items()]
+    if release.name in f"{values}{listed}":  # another release would get another name
+        trace.give_up()
     # Python finds the virtualenv by the link in the release; only what that leads to is the same.
     packages = str(Path(django.__file__).resolve())
-    return digest((packages, django.VERSION, values, listed)), [path for _, path in files]
+    places = {path: found(path) for path in _places(finders)}
+    return digest((packages, django.VERSION, values, listed)), {**places, **sources}
+
+
+def _places(finders: Iterable[Any]) -> Iterator[str]:
+    """Where the finders look, also if nothing is there yet."""
+    for finder in finders:
+        for storage in getattr(finder, "storages", {}).values():
+            yield str(storage.location)
 
 
 def _of_django(thing: object) -> bool:

@@ -11,46 +11,55 @@ import json
 import os
 import stat
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.util import source_from_cache
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, Optional
 
 HERE = Path(__file__).resolve().parent
-NOBODY_KNOWS = (
-    "os.chdir",
+NOBODY_KNOWS = {
     "os.exec",
     "os.fork",
+    "os.forkpty",
     "os.posix_spawn",
     "os.system",
+    "pty.spawn",
     "socket.connect",
     "socket.getaddrinfo",
     "socket.gethostbyname",
     "sqlite3.connect",
     "subprocess.Popen",
-)
+}
 """What Python's audit hooks call the ways to learn something that no later look can compare."""
 HARMLESS = "/sbin/ldconfig"
 """What ctypes asks where a library is, as psycopg does when it is imported."""
-PASSED_BY = ("__pycache__", "venv")
-"""Of a release: Python's own, and the packages, which are known by where that link leads."""
 OF_THE_LOGIN = ("SSH_", "XDG_", "DBUS_")
-Same = tuple[int, int, int]
+Same = Optional[tuple[int, int, int]]  # noqa: UP045  # Python 3.9 evaluates this line
 
 
 class Trace:
     """Listens, from now until the process ends, to what is opened and listed.
 
-    `made` is a path in the release that the work itself writes. What is only asked whether it
-    exists is not heard: inside of the release the names of all files stand for that.
+    `made` is a path in the release that the work itself writes, and `but` are others that say
+    nothing. What is only asked whether it exists is not heard: inside of the release the names of
+    all files stand for that. Nothing here raises: what cannot be told is no reason to fail.
     """
 
-    def __init__(self, root: Path, release: Path, made: Path) -> None:
-        self._others, self._release, self._made = f"{root / 'releases'}/", release, made
-        self._heard: set[str] = set()
-        self._lost = False
-        self._about = about(release, made)
+    def __init__(self, release: Path, made: Path, but: Iterable[Path] = ()) -> None:
+        self._release, self._heard, self._lost = release, {}, False
+        self._passed_by = tuple(f"{path}/" for path in (made, release / "venv", *but))
+        self._packages, self._python = f"{Path(sys.prefix).resolve()}/", f"{_standard()}/"
+        self._about: list[str] = []
+        try:
+            self._about = about(release, made)
+        except OSError:
+            self.give_up()
         sys.addaudithook(self._hear)
+
+    def give_up(self) -> None:
+        """Something was learned that cannot be compared later."""
+        self._lost = True
 
     def _hear(self, event: str, said: tuple[Any, ...]) -> None:
         if event == "open":
@@ -58,37 +67,56 @@ class Trace:
                 self._note(said[0])
         elif event in ("os.listdir", "os.scandir"):
             self._note(said[0])
+        elif event == "os.chdir":
+            self._lost = self._lost or str(said[0]) != str(self._release)
         elif event in NOBODY_KNOWS:
-            self._lost = self._lost or str(said[0]) not in (str(self._release), HARMLESS)
+            self._lost = self._lost or not said or str(said[0]) != HARMLESS
 
     def _note(self, path: object) -> None:
+        if isinstance(path, os.PathLike):
+            path = path.__fspath__()
         if isinstance(path, (str, bytes)):  # else a number, of what was opened before
-            self._heard.add(os.path.abspath(os.fsdecode(path)))  # noqa: PTH100  # of thousands
+            name = _source(os.path.abspath(os.fsdecode(path)))  # noqa: PTH100  # of thousands
+            if name not in self._heard and self._matters(name):
+                self._heard[name] = found(name)
 
-    def told(self, more: Iterable[str]) -> str:
+    def _matters(self, path: str) -> bool:
+        folder = f"{path}/"
+        if folder.startswith(self._passed_by) or folder.startswith(self._packages):
+            return False
+        return not folder.startswith(self._python) or "/site-packages/" in folder
+
+    def told(self, more: Mapping[str, Same]) -> str:
         """What was read, and `more`, as a text for `holds`; empty if something cannot be told."""
-        if self._lost:
+        try:
+            for path in (*_modules(), *sys.path, *map(str, HERE.iterdir())):
+                self._note(path)
+            read = {**self._heard, **more}
+            return "" if self._lost else json.dumps([self._about, dict(self._named(read))])
+        except Exception:  # the work is done; next time it is done again
             return ""
-        modules = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
-        own = (str(path) for path in HERE.iterdir() if path.is_file())
-        paths = {*self._heard, *(path for path in modules if path), *own, *more}
-        return json.dumps([self._about, dict(self._read(map(_source, sorted(paths))))])
 
-    def _read(self, paths: Iterable[str]) -> Iterator[tuple[str, Same | None]]:
+    def _named(self, read: Mapping[str, Same]) -> Iterator[tuple[str, Same]]:
         inside = f"{self._release}/"
-        venv = Path(sys.prefix).resolve()
-        known = (f"{inside}venv/", f"{self._made}/", f"{venv}/", f"{Path(os.__file__).parent}/")
-        for path in paths:
-            one = found(path)
-            ours = path.startswith(inside)
-            listed = ours and one is not None and Path(path).is_dir()
-            other = path.startswith(self._others) and not ours
-            if not (listed or other or f"{path}/".startswith(known)):
+        for path, one in read.items():
+            folder = f"{os.path.realpath(path)}/" if os.path.isdir(path) else ""  # noqa: PTH112
+            if not folder.startswith(inside):  # the names stand for folders of the release
                 yield path.removeprefix(inside), one
 
 
+def _modules() -> Iterator[str]:
+    for module in list(sys.modules.values()):
+        if isinstance(module, ModuleType):  # others, and those that load late, may not be touched
+            file = object.__getattribute__(module, "__dict__").get("__file__")
+            if isinstance(file, str):
+                yield file
+
+
 def holds(text: str, release: Path, made: Path) -> bool:
-    """Whether what the text tells is the same for this release, so that the same would be made."""
+    """Whether what the text tells is the same for this release, so that the same would be made.
+
+    Raises OSError where the release cannot be read.
+    """
     try:
         then, read = json.loads(text)
     except ValueError:
@@ -99,27 +127,34 @@ def holds(text: str, release: Path, made: Path) -> bool:
 
 
 def about(release: Path, made: Path) -> list[str]:
-    """The Python, the variables of the login, and the names of all files of the release."""
+    """The Python, its packages, the login's variables, and the names of the release's files."""
     env = {
         name: value.replace(str(release), "")
         for name, value in sorted(os.environ.items())
         if not name.startswith(OF_THE_LOGIN) and name not in ("_", "OLDPWD", "SHLVL")
     }
-    python = [sys.version, str((release / "venv").resolve()), str(made.relative_to(release))]
-    return [*python, digest(env), digest(list(_names(str(release), str(made))))]
+    standard, venv = _standard(), str((release / "venv").resolve())
+    folders = (standard, f"{venv}/lib/{Path(standard).name}/site-packages")
+    packages = [(folder, found(folder)) for folder in folders]
+    python = (sys.version, packages, str(made.relative_to(release)))
+    return [digest(python), digest(env), digest(list(_names(str(release), str(made), "venv")))]
 
 
-def _names(folder: str, but: str) -> Iterator[str]:
+def _standard() -> str:
+    return str(Path(os.__file__).parent)
+
+
+def _names(folder: str, *but: str) -> Iterator[str]:
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda one: one.name):
-            if entry.name in PASSED_BY or entry.name.startswith(".gathered") or entry.path == but:
+            if entry.name == "__pycache__" or entry.path in but or entry.name in but:
                 continue
             if entry.is_symlink():
-                yield f"{entry.name} -> {os.readlink(entry.path)}"  # noqa: PTH115  # thousands
+                yield f"{entry.name} -> {os.readlink(entry.path)}"  # noqa: PTH115  # of thousands
                 continue
             yield entry.name
             if entry.is_dir():
-                yield from ("(", *_names(entry.path, but), ")")
+                yield from ("(", *_names(entry.path), ")")
 
 
 def _source(path: str) -> str:
@@ -129,11 +164,11 @@ def _source(path: str) -> str:
         return path
 
 
-def found(path: str) -> Same | None:
+def found(path: str) -> Same:
     """What tells this file from others, and from itself once it is changed; None: there is none."""
     try:
         one = os.stat(path)  # noqa: PTH116  # of thousands, pathlib is felt
-    except OSError:
+    except (OSError, ValueError):
         return None
     if stat.S_ISCHR(one.st_mode):  # such as /dev/null, whose time means nothing
         return (0, 0, 0)

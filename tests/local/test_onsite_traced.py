@@ -1,6 +1,7 @@
 """Django is not even started to gather what it would gather from the very same files again."""
 
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -21,6 +22,8 @@ try:
     MORE = (TOP / "shared" / "more").read_text()
 except OSError:
     MORE = ""
+BESIDE = (TOP / "releases" / ".env").read_text()
+STATICFILES_DIRS = [TOP / "shared" / "branding"]
 """
 OF_THE_CODE = {
     "settings": {"pages/settings.py": f"{COUNTED}\nA = 1\n"},
@@ -32,12 +35,29 @@ OUTSIDE = {
     "a file that was read": ("shared/more", "B"),
     "the site's variables": ("shared/env", "SECRET_KEY='another horse'\n"),
     "the toolkit": ("entry/enter.py", None),
+    "what lies beside the releases": ("releases/.env", "A=2"),
+    "a folder that comes to be where files are looked for": ("shared/branding/new.css", ""),
+    "a package of the virtualenv": ("venvs/key/lib/{python}/site-packages/new.py", ""),
 }
 NOT_TO_BE_COMPARED = {
     "a program is asked": "import subprocess; subprocess.run(['true'])",
     "a host is asked": "import socket; socket.getaddrinfo('127.0.0.1', 80)",
     "a database is asked": "import sqlite3; sqlite3.connect(':memory:')",
+    "another process is made": "import os\nif not os.fork(): os._exit(0)",
+    "it goes elsewhere": "import os; os.chdir('/')",
 }
+NOT_TO_BE_TOLD = """
+import os, sys
+from io import FileIO
+from pathlib import Path
+class Lazy:
+    def __getattr__(self, name):
+        return os.environ[name]
+sys.modules["lazy"] = Lazy()
+FileIO(Path(__file__)).close()
+os.listdir(os.open("/", os.O_RDONLY))
+"""
+ODD = "\udcff\n.css"
 
 
 @pytest.fixture
@@ -47,6 +67,7 @@ def counted(root: Path) -> Path:
     (code / "settings.py").write_text(COUNTED)
     (code / "names.py").touch()
     (root / "shared" / "more").write_text("A")
+    (root / "releases" / ".env").write_text("A=1")
     return root
 
 
@@ -94,7 +115,9 @@ def test_django_is_started_when_outside_of_the_release_something_else_is(
     name, text = OUTSIDE[what]
     gather(counted, OLD)
     pushed(counted, {})
-    file = counted / name
+    python = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    file = counted / name.format(python=python)
+    file.parent.mkdir(exist_ok=True)
     file.write_text(file.read_text() if text is None else text)
     os.utime(file, ns=(time.time_ns(), time.time_ns() + 1))
     gather(counted, NEW, OLD)
@@ -147,3 +170,60 @@ def test_a_log_that_grows_is_nothing_that_was_read(counted: Path) -> None:
     log.write_text("more lines")
     gather(counted, NEW, OLD)
     assert starts(counted) == 1
+
+
+def test_an_app_that_asks_the_database_as_it_starts_is_asked_each_time(
+    counted: Path,
+) -> None:
+    code = counted / "releases" / OLD / "pages"
+    database = "DATABASES = {'default': {'ENGINE': 'pages.quiet', 'NAME': ':memory:'}}"
+    (code / "quiet").mkdir()
+    (code / "quiet" / "__init__.py").touch()
+    # As drivers in C do it, this one connects without any word of it to Python.
+    (code / "quiet" / "base.py").write_text(
+        "from unittest.mock import MagicMock\n"
+        "from django.db.backends.sqlite3.base import DatabaseWrapper as Real\n"
+        "class DatabaseWrapper(Real):\n"
+        "    def get_new_connection(self, params): return MagicMock()\n"
+    )
+    (code / "settings.py").write_text(f"{COUNTED}\n{database}\n")
+    asks = "from django.db import connection; connection.ensure_connection()"
+    (code / "apps.py").write_text(
+        "from django.apps import AppConfig\n"
+        "class Pages(AppConfig):\n"
+        "    name = 'pages'\n"
+        f"    def ready(self): {asks}\n"
+    )
+    gather(counted, OLD)
+    pushed(counted, {})
+    gather(counted, NEW, OLD)
+    assert starts(counted) == 2
+
+
+def test_settings_that_use_the_release_s_name_are_read_each_time(counted: Path) -> None:
+    code = counted / "releases" / OLD / "pages"
+    dirs = "STATICFILES_DIRS = [(Path(__file__).resolve().parents[1].name, TOP / 'shared')]"
+    (code / "settings.py").write_text(f"{COUNTED}\n{dirs}\n")
+    gather(counted, OLD)
+    pushed(counted, {})
+    gather(counted, NEW, OLD)
+    assert starts(counted) == 2
+    assert any(name.startswith(NEW) for name in collected(counted, NEW))
+
+
+def test_what_cannot_be_told_is_no_reason_to_fail(counted: Path) -> None:
+    code = counted / "releases" / OLD / "pages"
+    (code / "settings.py").write_text(f"{COUNTED}\n{NOT_TO_BE_TOLD}\n")
+    (code / ODD).touch()
+    gather(counted, OLD)
+    pushed(counted, {})
+    gather(counted, NEW, OLD)
+    assert starts(counted) == 1
+
+
+def test_a_database_that_the_host_has_no_driver_for_is_no_reason_to_fail(counted: Path) -> None:
+    code = counted / "releases" / OLD / "pages"
+    databases = "DATABASES = {'default': {}, 'old': {'ENGINE': 'nobody.has.this'}}"
+    (code / "settings.py").write_text(f"{COUNTED}\n{databases}\n")
+    gather(counted, OLD)
+    assert collected(counted, OLD)
