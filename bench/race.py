@@ -13,6 +13,7 @@ from pathlib import Path
 from bench.contestants import Contestant, Place, Run
 from bench.fleet import Host, Hosts, NotLive
 from bench.result import FIRST, REDEPLOY, ROLLBACK, STATIC, UNCHANGED, Measurement
+from bench.settle import settle
 from bench.site import CHANGED
 
 CLOCK = Path(__file__).parent / "clock.py"
@@ -180,6 +181,7 @@ class Race:
         right: Callable[[str], bool] | None = None,
     ) -> Measurement:
         """The measurement of a run. The second clock waits for a `right` revision."""
+        settle()
         wires = self.hosts.wires
         wires.round_trip(rtt / 1000)
         wires.clear()
