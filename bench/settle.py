@@ -10,18 +10,18 @@ LONGEST = 60.0
 """Seconds after which a measurement begins all the same: something else is busy here."""
 
 
-def settle() -> float:
-    """Return once the machine has been idle for two looks in a row; how long that took."""
-    began = time.monotonic()
+def settle() -> bool:
+    """Whether the machine has become idle, for two looks in a row."""
+    until = time.monotonic() + LONGEST
     quiet = 0
     before = _ticks()
-    while quiet < 2 and time.monotonic() - began < LONGEST:
+    while quiet < 2 and time.monotonic() < until:
         time.sleep(LOOK)
         now = _ticks()
         idle, all_of_it = now[0] - before[0], now[1] - before[1]
         quiet = quiet + 1 if all_of_it and idle / all_of_it >= IDLE else 0
         before = now
-    return time.monotonic() - began
+    return quiet == 2
 
 
 def _ticks() -> tuple[int, int]:

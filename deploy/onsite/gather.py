@@ -136,8 +136,8 @@ def _made_from(release: Path, target: Path, trace: Trace) -> tuple[str, dict[str
     try:
         staticfiles_storage._setup()
         storage, finders = staticfiles_storage._wrapped, list(get_finders())
-        files = {place: path for place, path in sorted(_sources(finders))}
-        sources = {path: found(path) for path in files.values()}
+        files = sorted(_sources(finders))  # one place may have several: the first app's is taken
+        sources = {path: found(path) for _, path in files}
         known = all(map(_of_django, (storage, *finders))) and all(sources.values())
         usual = isinstance(storage, FileSystemStorage) and Path(storage.location) == target
     except Exception:  # whatever it is, collectstatic meets it, too, and says it
@@ -149,7 +149,7 @@ def _made_from(release: Path, target: Path, trace: Trace) -> tuple[str, dict[str
     values = [f"{name}={getattr(settings, name)!r}".replace(str(release), "") for name in names]
     if any(" at 0x" in value for value in values):  # an object of which nothing can be told
         return "", {}
-    listed = [(place, sources[path]) for place, path in files.items()]
+    listed = [(place, sources[path]) for place, path in files]
     if release.name in f"{values}{listed}":  # another release would get another name
         trace.give_up()
     # Python finds the virtualenv by the link in the release; only what that leads to is the same.

@@ -137,24 +137,22 @@ def about(release: Path, made: Path) -> list[str]:
     folders = (standard, f"{venv}/lib/{Path(standard).name}/site-packages")
     packages = [(folder, found(folder)) for folder in folders]
     python = (sys.version, packages, str(made.relative_to(release)))
-    return [digest(python), digest(env), digest(list(_names(str(release), str(made), "venv")))]
+    return [digest(python), digest(env), digest(list(_names(str(release))))]
 
 
 def _standard() -> str:
     return str(Path(os.__file__).parent)
 
 
-def _names(folder: str, *but: str) -> Iterator[str]:
+def _names(folder: str) -> Iterator[str]:
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda one: one.name):
-            if entry.name == "__pycache__" or entry.path in but or entry.name in but:
-                continue
             if entry.is_symlink():
                 yield f"{entry.name} -> {os.readlink(entry.path)}"  # noqa: PTH115  # of thousands
-                continue
-            yield entry.name
-            if entry.is_dir():
-                yield from ("(", *_names(entry.path), ")")
+            elif entry.name != "__pycache__":
+                yield entry.name
+                if entry.is_dir():
+                    yield from ("(", *_names(entry.path), ")")
 
 
 def _source(path: str) -> str:

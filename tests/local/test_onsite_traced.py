@@ -71,14 +71,19 @@ def counted(root: Path) -> Path:
     return root
 
 
+def both(root: Path, files: dict[str, str] | None = None) -> None:
+    """Gather for a release, and for the next one, which has these files anew."""
+    gather(root, OLD)
+    pushed(root, files or {})
+    gather(root, NEW, OLD)
+
+
 def starts(root: Path) -> int:
     return len((root / STARTS).read_text().split())
 
 
 def test_a_change_of_what_was_not_read_starts_nothing(counted: Path) -> None:
-    gather(counted, OLD)
-    pushed(counted, {})
-    gather(counted, NEW, OLD)
+    both(counted)
     assert starts(counted) == 1
     assert collected(counted, NEW) == collected(counted, OLD)
     assert len(collected(counted, NEW)) > len(FILES) - 2
@@ -95,9 +100,7 @@ def test_the_third_release_knows_it_from_the_second_that_started_nothing(counted
 
 @pytest.mark.parametrize("what", OF_THE_CODE)
 def test_django_is_started_when_the_code_has_changed_in(counted: Path, what: str) -> None:
-    gather(counted, OLD)
-    pushed(counted, OF_THE_CODE[what])
-    gather(counted, NEW, OLD)
+    both(counted, OF_THE_CODE[what])
     assert starts(counted) == 2
 
 
@@ -155,9 +158,7 @@ def test_django_is_started_when_there_are_other_packages(counted: Path) -> None:
 def test_django_is_started_each_time_when(counted: Path, what: str) -> None:
     code = counted / "releases" / OLD / "pages"
     (code / "settings.py").write_text(f"{COUNTED}\n{NOT_TO_BE_COMPARED[what]}\n")
-    gather(counted, OLD)
-    pushed(counted, {})
-    gather(counted, NEW, OLD)
+    both(counted)
     assert starts(counted) == 2
 
 
@@ -194,9 +195,7 @@ def test_an_app_that_asks_the_database_as_it_starts_is_asked_each_time(
         "    name = 'pages'\n"
         f"    def ready(self): {asks}\n"
     )
-    gather(counted, OLD)
-    pushed(counted, {})
-    gather(counted, NEW, OLD)
+    both(counted)
     assert starts(counted) == 2
 
 
@@ -204,9 +203,7 @@ def test_settings_that_use_the_release_s_name_are_read_each_time(counted: Path) 
     code = counted / "releases" / OLD / "pages"
     dirs = "STATICFILES_DIRS = [(Path(__file__).resolve().parents[1].name, TOP / 'shared')]"
     (code / "settings.py").write_text(f"{COUNTED}\n{dirs}\n")
-    gather(counted, OLD)
-    pushed(counted, {})
-    gather(counted, NEW, OLD)
+    both(counted)
     assert starts(counted) == 2
     assert any(name.startswith(NEW) for name in collected(counted, NEW))
 
@@ -215,9 +212,7 @@ def test_what_cannot_be_told_is_no_reason_to_fail(counted: Path) -> None:
     code = counted / "releases" / OLD / "pages"
     (code / "settings.py").write_text(f"{COUNTED}\n{NOT_TO_BE_TOLD}\n")
     (code / ODD).touch()
-    gather(counted, OLD)
-    pushed(counted, {})
-    gather(counted, NEW, OLD)
+    both(counted)
     assert starts(counted) == 1
 
 
@@ -227,3 +222,15 @@ def test_a_database_that_the_host_has_no_driver_for_is_no_reason_to_fail(counted
     (code / "settings.py").write_text(f"{COUNTED}\n{databases}\n")
     gather(counted, OLD)
     assert collected(counted, OLD)
+
+
+def test_all_apps_that_have_a_file_of_the_same_name_are_looked_at(counted: Path) -> None:
+    code = counted / "releases" / OLD
+    settings = COUNTED.replace('"pages"]', '"pages", "zebra"]')
+    (code / "pages" / "settings.py").write_text(settings)
+    (code / "zebra" / "static" / "pages").mkdir(parents=True)
+    (code / "zebra" / "__init__.py").touch()
+    (code / "zebra" / "static" / "pages" / "dot.svg").write_text("<svg>hidden</svg>")
+    both(counted, {"pages/static/pages/dot.svg": "<svg>taken</svg>"})
+    assert starts(counted) == 2
+    assert collected(counted, NEW)["pages/dot.svg"][0] == b"<svg>taken</svg>"
