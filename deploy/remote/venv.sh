@@ -18,9 +18,15 @@ build_venv() {
   rm -rf "$root/.deploy/wheels-${venv##*/}"
 }
 
-# remove_venvs ROOT KEY...
+# remove_venvs ROOT KEY...      Those of them that no release runs on, whatever the plan thought.
 remove_venvs() {
-  local root=$1 key
+  local root=$1 key link
   shift
-  for key in "$@"; do rm -f "$root/venvs/$key/.complete"; rm -rf "${root:?}/venvs/$key"; done
+  for key in "$@"; do
+    for link in "$root"/releases/*/venv; do
+      if [ "$link" -ef "$root/venvs/$key" ]; then continue 2; fi
+    done
+    rm -f "$root/venvs/$key/.complete"
+    rm -rf "${root:?}/venvs/$key"
+  done
 }

@@ -7,6 +7,7 @@ from deploy.findings import Tree
 from deploy.host import CODE, runs_code
 from deploy.release import Release, expired
 from deploy.steps import Phase, Target, step, word
+from deploy.workshop import venv_key
 
 
 def _made_live(t: Target) -> Iterator[tuple[str, Release]]:
@@ -28,7 +29,7 @@ def prune(t: Target) -> Iterator[Action]:
             if kind == "static":
                 yield word("prune_pool", t.layout.static)
             else:
-                yield from _unused_venvs(t, tree, release, gone)
+                yield from _unused_venvs(t, tree, gone)
 
 
 @step("code.discard", roles=("db",), phase=Phase.FINISH)
@@ -63,10 +64,9 @@ def _named_by_pages(t: Target, files: Tree) -> set[str]:
     return {name for digest, name in newest_with.items() if digest in pages}
 
 
-def _unused_venvs(
-    t: Target, tree: Tree, release: Release, gone: tuple[str, ...]
-) -> Iterator[Action]:
+def _unused_venvs(t: Target, tree: Tree, gone: tuple[str, ...]) -> Iterator[Action]:
     used = {kept.venv for name, kept in tree.complete.items() if name not in gone}
-    unused = [key for key in t.found.venvs if key not in used | {release.venv}]
+    used.add(venv_key(t.made_from, t.found))
+    unused = [key for key in t.found.venvs if key not in used]
     if unused and tree.complete:
         yield word("remove_venvs", t.layout.root, *unused, quiet_limit=300.0)

@@ -349,3 +349,13 @@ def test_behind_a_balancer_embedded_hosts_leave_it_one_by_one_to_be_reloaded() -
 def test_daemon_mode_never_reloads_apache_for_a_release() -> None:
     words = [a.argv for w in activated(PROJECT).work for a in w.actions if isinstance(a, Command)]
     assert not [argv for argv in words if "reload_embedded" in argv]
+
+
+def test_the_virtualenv_that_the_new_release_runs_on_is_kept_though_no_older_one_uses_it() -> None:
+    old = tuple(f"{number:06d}-aaaaaaa" for number in range(1, 8))
+    said = replace(found(HOSTS[0]), web=tree(*old))
+    (target, *_) = [t for t in targets(Release(NEW, "b" * 40), SOURCE, HOSTS[:1])[1:]]
+    key = venv_key(SOURCE, said)
+    target = replace(target, found=replace(said, venvs=(key, "unused", "v")))
+    shown = [action.shown() for action in prune.build(target)]
+    assert shown[-1] == "remove_venvs /srv/www/shop unused"
