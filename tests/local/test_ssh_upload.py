@@ -241,11 +241,23 @@ def test_a_cut_line_is_a_lost_link_and_nothing_is_left(
     big = tmp_path / "big"
     big.mkdir()
     (big / "file").write_bytes(os.urandom(50_000_000))
-    threading.Timer(0.3, line.close).start()
+
+    def cut() -> None:
+        begun(web.home / "t")
+        line.close()
+
+    threading.Thread(target=cut, daemon=True).start()
     with pytest.raises(LinkLost, match="web1: the connection was lost during: rsync to"):
         send(link, Upload(big, str(web.home / "t")))
     no_rsync_left(web)
     assert not (web.home / "t" / "file").exists()
+
+
+def begun(folder: Path) -> None:
+    """Wait until rsync has begun to write there."""
+    until = time.monotonic() + 10
+    while not any(folder.glob(".file.*")) and time.monotonic() < until:
+        time.sleep(0.002)
 
 
 def test_a_silent_line_is_noticed_and_nothing_is_left_here(
