@@ -25,13 +25,17 @@ from tests.sandbox import fleet
 STATE = Path(__file__).parent / ".sandbox"
 
 
-@fleet_task(stage=False)
+@fleet_task(stage=False, takes_dry=False)
 def up(c: FleetContext) -> Outcome:
     """Bring up the Docker fleet: two web hosts, a static one, a database."""
     return Outcome(more={"urls": dict(fleet.up(STATE, tell=_teller(c)).urls)})
 
 
-@fleet_task(stage=False, help={"docker": "Also stop the Docker engine, if this started it."})
+@fleet_task(
+    stage=False,
+    takes_dry=False,
+    help={"docker": "Also stop the Docker engine, if this started it."},
+)
 def down(c: FleetContext, docker: bool = False) -> None:
     """Take the Docker fleet away, and everything that was made for it."""
     fleet.down(STATE, tell=_teller(c), stop_docker=docker)
@@ -47,7 +51,7 @@ def sandbox_status(c: FleetContext) -> Outcome:
     return Outcome(more={"urls": dict(found.urls)})
 
 
-@fleet_task(stage=False)
+@fleet_task(stage=False, takes_dry=False)
 def demo(c: FleetContext) -> Outcome:
     """Bring up the fleet, release the sample site to it, and say where to look."""
     urls = dict(fleet.up(STATE, tell=_teller(c)).urls)
@@ -58,7 +62,12 @@ def demo(c: FleetContext) -> Outcome:
     return Outcome(outcome.release, {"urls": urls})
 
 
-@fleet_task(stage=False, positional=(), help={"only": "A part: unit, local or docker."})
+@fleet_task(
+    stage=False,
+    positional=(),
+    takes_dry=False,
+    help={"only": "A part: unit, local or docker."},
+)
 def test(_c: FleetContext, only: str = "") -> None:
     """Check style and types, then run every test."""
     checks = [["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]]
@@ -69,6 +78,7 @@ def test(_c: FleetContext, only: str = "") -> None:
 
 @fleet_task(
     stage=False,
+    takes_dry=False,
     help={
         "full": "Every case, which takes hours, rather than the quick form.",
         "seed": "The seed of what is drawn at random.",
@@ -86,6 +96,7 @@ def trust(c: FleetContext, full: bool = False, seed: int = 0, only: str = "") ->
 
 @fleet_task(
     stage=False,
+    takes_dry=False,
     help={
         "quick": "Few contestants on one host and on four; about ten minutes.",
         "hosts": "Numbers of web hosts: 1,4.",

@@ -239,7 +239,7 @@ def plot(results: Results, folder: Path) -> list[str]:
             {one.rtt_ms: one for one in cells if one.hosts == fewest},
         ),
     ):
-        chart = pygal.XY(title=f"{CASES[REDEPLOY]}: {title} against seconds", x_title=title)
+        chart = pygal.XY(js=[], title=f"{CASES[REDEPLOY]}: {title} against seconds", x_title=title)
         for name in results.versions:
             points = [(at, results.seconds(cell, name)) for at, cell in drawn.items()]
             chart.add(name, [point for point in points if point[1] is not None])

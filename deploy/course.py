@@ -3,6 +3,7 @@
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from deploy.asked import Asked
 from deploy.choice import (
@@ -15,7 +16,7 @@ from deploy.choice import (
 from deploy.consent import must_consent
 from deploy.errors import Locked, Refused
 from deploy.findings import Findings
-from deploy.fitness import must_be_fit, must_have_here
+from deploy.fitness import must_be_fit, must_be_settled, must_have_here
 from deploy.fleet import Fleet
 from deploy.flow import Flow
 from deploy.host import Host
@@ -24,6 +25,7 @@ from deploy.means import Means, on_hosts
 from deploy.outcome import Outcome
 from deploy.plan import Plan, make_plan
 from deploy.report import Event, Note, Said
+from deploy.report.lasting import lasting
 from deploy.report.words import closing_words, opening_words
 from deploy.runner import StepsFailed, run_plan
 from deploy.signals import as_interrupts, too_late
@@ -49,6 +51,7 @@ def run_flow(
 
     While another run has the locks, this waits for as long as --wait allows.
     """
+    means = replace(means, emit=lasting(means.emit))
     until = time.monotonic() + asked.wait
     said = False
     while True:
@@ -76,17 +79,35 @@ def _run_once(
         found = fleet.look()
         must_be_fit(flow, fleet.hosts, found)
         plan, goal = _planned(means, stage, flow, run, fleet, found, choose, ask)
+        words = tuple(opening_words(stage, plan, goal, fleet.hosts, found))
         if asked.dry:
-            for line in (*opening_words(stage, plan, goal, fleet.hosts, found), *plan.lines()):
+            for line in (*words, *plan.lines()):
                 means.emit(Note(line))
             return Outcome(goal.id)
-        must_consent(stage, asked, tuple(opening_words(stage, plan, goal, fleet.hosts, found)))
+        must_consent(stage, asked, words)
         with fleet.locked(run):
             found = fleet.look(before=found)
+            for host in fleet.hosts:
+                must_be_settled(host, found[host.name])
             plan, goal = _planned(means, stage, flow, run, fleet, found, choose, ask)
-            for line in opening_words(stage, plan, goal, fleet.hosts, found):
+            now = tuple(opening_words(stage, plan, goal, fleet.hosts, found))
+            if goal.source is None or (stage.confirm and not asked.yes):
+                _must_be_as_told(words, now)
+            for line in now:
                 means.emit(Note(line))
             return _carried_out(plan, goal, fleet, means, found, stage.parallel)
+
+
+def _must_be_as_told(words: Sequence[str], now: Sequence[str]) -> None:
+    """Refused if another run was faster: two who go back from one release must not do so twice."""
+    was = "; ".join(line for line in words if line not in now)
+    would = "; ".join(line for line in now if line not in words)
+    if was or would:
+        raise Refused(
+            "nothing changed: somebody else has changed these hosts meanwhile\n"
+            f"asked for was: {was or 'nothing'}\nit would now be: {would or 'nothing'}",
+            "the same again, if it is still wanted",
+        )
 
 
 def _hosts(asked: Asked, stage: Stage, flow: Flow) -> tuple[Host, ...]:
@@ -156,6 +177,8 @@ def _carried_out(
     try:
         warnings = run_plan(plan, fleet.execute, fleet.stop, emit, limit)
     except StepsFailed as failed:
+        if failed.interrupted and failed.undecided:
+            fleet.leave()  # at once: a lock could be given back only after what still runs
         raise verdict(failed, fleet.hosts, found, saved) from None
     too_late()
     late = [warning for warning in warnings if warning.step == contract.name]

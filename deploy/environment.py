@@ -5,6 +5,7 @@ from pathlib import Path
 
 from deploy.asked import Asked
 from deploy.command import Command, Result
+from deploy.consent import must_consent
 from deploy.course import new_run
 from deploy.errors import Inconsistent, Refused
 from deploy.host import CODE, Host
@@ -25,7 +26,7 @@ def push(asked: Asked, means: Means, text: str, *, merge: bool = False) -> Outco
 
     With `merge`, what it does not name stays. It goes through the connection into a file that only
     the site's group may read, and through no command line. Raises Refused for text that the site
-    could not read, Locked while a run is at work there.
+    could not read or if the operator does not agree, Locked while a run is at work there.
     """
     try:
         names = sorted(parse(text))
@@ -33,6 +34,9 @@ def push(asked: Asked, means: Means, text: str, *, merge: bool = False) -> Outco
         raise Refused(f"not sent: {error}") from None
     if not names:
         raise Refused("not sent: there is no variable in it")
+    stage = asked.load()
+    what = f"another secret environment, of {len(names)} variables: {', '.join(names)}"
+    must_consent(stage, asked, (f"{stage.project.name} on {stage.name}: {what}",))
     said = _on_each(asked, means, text, "merge_env" if merge else "put_env", locked=True)
     for host, result in said.items():
         if not result.ok:
@@ -122,7 +126,11 @@ def read(file: str, stdin: str) -> str:
         raise Refused(f"there is no file {file}")
     if path.stat().st_mode & 0o077:
         raise Refused(f"{file} can be read by others on this machine", hint=f"chmod 600 {file}")
-    return path.read_text()
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = "it is not UTF-8" if isinstance(error, UnicodeError) else error.strerror
+        raise Refused(f"{file} cannot be read: {why}") from None
 
 
 def _on_each(

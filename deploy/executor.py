@@ -115,6 +115,9 @@ class DeployExecutor(fabric.Executor):  # type: ignore[misc]  # Fabric ships no 
 
     def _placed(self, call: Call, apply_hosts: bool) -> list[Call]:
         if isinstance(call.task, FleetTask):
+            if self._args["dry"].value and not call.task.takes_dry:
+                what = f"{self._shown(call)} cannot be shown without being done: nothing was done"
+                raise Refused(what, "the same without --dry")
             return [FleetCall(call, self._asked_of(call.task))]
         if apply_hosts and (hosts := self._selected()):
             return [HostsCall(call, hosts, self.with_stage)]

@@ -11,7 +11,8 @@ from deploy.flow import Flow
 from deploy.host import Host
 from deploy.project import Project
 from deploy.steps.build import collect
-from deploy.steps.code import install
+from deploy.steps.code import install, push
+from deploy.steps.static import sync
 
 ALWAYS = frozenset({"flock", "timeout"})
 """What the lock and the words themselves are made of."""
@@ -61,12 +62,20 @@ def must_be_fit(flow: Flow, hosts: Sequence[Host], found: Mapping[str, Findings]
 
 
 def must_be_free(host: Host, found: Findings) -> None:
-    """Raises Locked if the host is frozen, locked, or in the middle of a run that was cut off."""
-    if found.frozen:
-        raise Locked(f"{host.name} is frozen: {found.frozen}; nothing was changed", "fab unlock")
+    """Raises Locked if the host is locked, or as `must_be_settled` does."""
     if found.lock is not None:
         state = "alive" if found.lock.alive else "gone"
         raise locked_by(host.name, f"lock {state} {found.lock.text}")
+    must_be_settled(host, found)
+
+
+def must_be_settled(host: Host, found: Findings) -> None:
+    """Raises Locked if the host is frozen, or in the middle of a run that was cut off.
+
+    Asked once more under the lock: somebody may have frozen it while the operator was asked.
+    """
+    if found.frozen:
+        raise Locked(f"{host.name} is frozen: {found.frozen}; nothing was changed", "fab unlock")
     for entry in found.open_runs:
         raise Locked(
             f"{host.name} is in the middle of {entry.run.verb} {entry.run.id} by {entry.run.who},"
@@ -79,6 +88,13 @@ def faults(flow: Flow, host: Host, found: Findings) -> Iterator[str]:
     """What the host lacks for the flow, a sentence each."""
     yield from _lacking(flow, host, found)
     yield from _unfit_root(host.project, found)
+    if (
+        found.root != "missing"
+        and found.free < ROOM
+        and any(step in flow.steps and step.serves(host.roles) for step in (push, install, sync))
+    ):  # going back, and making room, must not depend on it
+        root, free = host.project.root, found.free // 1024
+        yield f"only {free} MiB are free below {root}; {ROOM // 1024} needed"
 
 
 def _lacking(flow: Flow, host: Host, found: Findings) -> Iterator[str]:
@@ -108,8 +124,6 @@ def _unfit_root(project: Project, found: Findings) -> Iterator[str]:
                 f"{place}/current is a directory, not a link; move it away first: "
                 f"mv {place}/current {place}/current.old"
             )
-    if found.free < ROOM:
-        yield f"only {found.free // 1024} MiB are free below {project.root}; {ROOM // 1024} needed"
 
 
 def _python_faults(python: str, found: Findings) -> Iterator[str]:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
+from types import MappingProxyType
 
 from deploy.command import Action, Command, OnLine, Result
 from deploy.errors import DeployError, Inconsistent, Locked, Refused
@@ -32,7 +33,8 @@ def words() -> str:
 class Fleet:
     """Hosts that are reached. Everything here that waits does so for all hosts at once.
 
-    `witnesses` are hosts that take no part: they are looked at, and never changed.
+    `witnesses` are hosts that take no part: they are looked at, and never changed. `lost` says of
+    those that were left out why they could not be reached.
     """
 
     def __init__(
@@ -41,7 +43,9 @@ class Fleet:
         witnesses: Sequence[Host],
         reached: Mapping[str, Reach],
         limit: int,
+        lost: Mapping[str, DeployError] = MappingProxyType({}),
     ) -> None:
+        self.lost = lost
         self.hosts = tuple(hosts)
         self.witnesses = tuple(witnesses)
         self._reached = reached
@@ -99,6 +103,11 @@ class Fleet:
     def stop(self) -> None:
         """End whatever runs on any host, and here."""
         in_parallel(tuple(self._reached.values()), lambda reach: reach.stop(), len(self._reached))
+
+    def leave(self) -> None:
+        """Close every connection: hosts end what runs there, and nobody holds their locks."""
+        for host in (*self.hosts, *self.witnesses):
+            self._reached[host.name].close()
 
     @contextmanager
     def locked(self, run: Run, *, take_over: bool = False) -> Iterator[None]:
@@ -161,7 +170,7 @@ def reached(
             raise _unreachable(bad)
         good = [host for host in hosts if host.name not in failed]
         seen = [host for host in witnesses if host.name not in failed]
-        yield Fleet(good, seen, {HERE: here, **links}, limit)
+        yield Fleet(good, seen, {HERE: here, **links}, limit, failed)
     finally:
         here.stop()
         for link in links.values():

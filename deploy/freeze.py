@@ -1,12 +1,15 @@
 """Keeping everybody from releasing for a while, with a reason, and lifting that again."""
 
 from deploy.asked import Asked
+from deploy.choice import RELEASED
 from deploy.command import Command
 from deploy.errors import Locked, PrepareFailed, Refused
 from deploy.findings import Findings
+from deploy.host import Host
 from deploy.means import Means, on_hosts
 from deploy.outcome import Outcome
 from deploy.report import Note
+from deploy.stage import Stage
 
 
 def freeze(asked: Asked, means: Means, reason: str) -> Outcome:
@@ -19,7 +22,7 @@ def freeze(asked: Asked, means: Means, reason: str) -> Outcome:
 def thaw(asked: Asked, means: Means) -> Outcome:
     """Lift the freeze. Raises Locked if what stands in the way is a run: only recover ends that."""
     stage = asked.load()
-    with on_hosts(asked, means, stage, asked.select(stage)) as fleet:
+    with on_hosts(asked, means, stage, _released(asked, stage)) as fleet:
         found = fleet.look()
     outcome = _everywhere(asked, means, "thaw")
     held = sorted(name for name, said in found.items() if _is_held(said))
@@ -28,13 +31,21 @@ def thaw(asked: Asked, means: Means) -> Outcome:
     return outcome
 
 
+def _released(asked: Asked, stage: Stage) -> tuple[Host, ...]:
+    """The selected hosts on which a run could begin at all: balancers and caches have no lock."""
+    hosts = tuple(host for host in asked.select(stage) if RELEASED & set(host.roles))
+    if not hosts:
+        raise Refused("none of the selected hosts has a role that holds releases")
+    return hosts
+
+
 def _is_held(found: Findings) -> bool:
     return found.lock is not None or bool(found.open_runs)
 
 
 def _everywhere(asked: Asked, means: Means, word: str, *more: str) -> Outcome:
     stage = asked.load()
-    with on_hosts(asked, means, stage, asked.select(stage)) as fleet:
+    with on_hosts(asked, means, stage, _released(asked, stage)) as fleet:
         said = fleet.each(lambda host: Command((word, host.project.root, *more), changes=False))
     for name, result in said.items():
         if not result.ok:

@@ -41,8 +41,13 @@ def on_hosts(
     hosts: Sequence[Host],
     witnesses: Sequence[Host] = (),
     needed: Sequence[Host] = (),
+    *,
+    some: bool = False,
 ) -> Iterator[Fleet]:
-    """Reach these hosts and the needed witnesses, or Refused; all are left when the block ends."""
+    """Reach these hosts and the needed witnesses, or Refused; all are left when the block ends.
+
+    With `some`, one that can be reached is enough; `fleet.lost` says which others cannot, and why.
+    """
     with reached(
         hosts,
         means.here,
@@ -50,10 +55,10 @@ def on_hosts(
         stage.parallel,
         witnesses=witnesses,
         needed=needed,
-        skip_bad=asked.skip_bad_hosts,
+        skip_bad=asked.skip_bad_hosts or some,
     ) as fleet:
         there = {host.name for host in (*fleet.hosts, *fleet.witnesses)}
         left = [host.name for host in (*hosts, *witnesses) if host.name not in there]
-        if left:
+        if left and not some:
             means.emit(Note(f"left out, because they cannot be reached: {', '.join(left)}"))
         yield fleet

@@ -26,7 +26,7 @@ from deploy.signals import as_interrupts
 from deploy.steps import Phase, Step, word
 from deploy.steps.activate import reloaded, verified
 from deploy.steps.backup import HALF
-from deploy.steps.db import caught_up
+from deploy.steps.db import AFTER_SWITCH, caught_up
 from deploy.steps.services import restarted
 from deploy.steps.slots import ensured
 
@@ -51,6 +51,7 @@ def recover(asked: Asked, means: Means) -> Outcome:
     try:
         with as_interrupts(), on_hosts(asked, means, stage, hosts) as fleet:
             found = fleet.look()
+            _must_know(fleet, found)
             if not _unfinished(fleet.hosts, found):
                 return _closing(fleet.hosts, found, means.emit, "nothing was cut off")
             for host in fleet.hosts:
@@ -72,6 +73,18 @@ def _unfinished(hosts: Sequence[Host], found: Found) -> bool:
             raise locked_by(host.name, f"lock alive {lock.text}")
     each = (found[host.name] for host in hosts)
     return any(one.lock or one.left_lock or one.open_runs for one in each)
+
+
+def _must_know(fleet: Fleet, found: Found) -> None:
+    """Refused if a host was left out (--skip-bad-hosts) that alone knows how a run was decided."""
+    for host in fleet.hosts:
+        for entry in found[host.name].open_runs:
+            ends = _ends(entry.run.id, fleet.hosts, found)
+            if entry.decider in fleet.lost and not ends:
+                raise Refused(
+                    f"{entry.decider} cannot be reached, and it alone knows whether"
+                    f" {entry.run.verb} {entry.run.id} was decided"
+                )
 
 
 def _tell_of_restore(host: Host, found: Findings, emit: Emit) -> None:
@@ -97,14 +110,17 @@ def recovery(hosts: Sequence[Host], found: Found, emit: Emit) -> Iterator[Part]:
     for run_id, entry in entries.items():
         gone = sorted(set(entry.hosts) - {host.name for host in hosts})
         if gone:
-            emit(Note(f"hosts of {run_id} that are not in the inventory: {', '.join(gone)}"))
+            emit(Note(f"hosts of {run_id} that are left out or no longer known: {', '.join(gone)}"))
         decided = was_decided(run_id, hosts, found)
         schema = () if decided else tuple(_schema(run_id, hosts, found))
         if schema:
             emit(Note(EMPTY))
             yield Part(SCHEMA, schema)
-        what = "was decided: finished" if decided else "was not decided: taken back"
-        emit(Note(f"{entry.run.verb} {run_id} by {entry.run.who} {what}"))
+        emit(
+            Note(f"{entry.run.verb} {run_id} by {entry.run.who} {_came_of(entry, decided=decided)}")
+        )
+        if decided and any(host.project.db.destructive == AFTER_SWITCH for host in hosts):
+            emit(Note("migrations that were to follow its switch may not have run: fab db.migrate"))
         works = tuple(
             Work(host, tuple(_settled(host, found[host.name], mine, decided=decided)))
             for host in hosts
@@ -137,10 +153,23 @@ def was_decided(run_id: str, hosts: Sequence[Host], found: Found) -> bool:
     The commit is written on the decider before any other host, and only when every host was
     switched and verified; an abort is never written after a commit.
     """
-    ends = {
-        entry.ended for host in hosts for entry in found[host.name].runs if entry.run.id == run_id
-    }
+    ends = _ends(run_id, hosts, found)
     return "commit" in ends and "abort" not in ends
+
+
+def _ends(run_id: str, hosts: Sequence[Host], found: Found) -> set[str]:
+    """How the hosts say that the run ended; empty if none of them knows."""
+    entries = (entry for host in hosts for entry in found[host.name].runs)
+    return {entry.ended for entry in entries if entry.run.id == run_id and entry.ended}
+
+
+def _came_of(entry: Entry, *, decided: bool) -> str:
+    run = f"{entry.run.verb} {entry.run.id} by {entry.run.who}"
+    if decided:
+        return f"{run} was decided: finished"
+    if entry.run.verb == "env.rotate":
+        return f"{run} was cut off: keys stay as they are, and fab env.rotate makes them agree"
+    return f"{run} was not decided: taken back"
 
 
 def _settled(host: Host, found: Findings, entry: Entry, *, decided: bool) -> Iterator[Action]:

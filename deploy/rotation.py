@@ -6,8 +6,10 @@ from dataclasses import replace
 
 from deploy.asked import Asked
 from deploy.choice import Found, Goal, live_release
+from deploy.command import Command
 from deploy.course import run_flow
 from deploy.errors import Refused
+from deploy.fleet import Fleet
 from deploy.flow import FORGET, rotating
 from deploy.host import Host, runs_code
 from deploy.means import Means
@@ -35,6 +37,21 @@ def rotate(asked: Asked, means: Means, *, forget: bool = False) -> Outcome:
 
     outcome = Outcome()
     for flow in (FORGET,) if forget else rotating(secrets.token_urlsafe(50)):
-        outcome = run_flow(asked, means, stage, flow, choose)
+        outcome = run_flow(asked, means, stage, flow, choose, _must_agree if forget else None)
         asked = replace(asked, yes=True)
     return outcome
+
+
+def _must_agree(fleet: Fleet, _found: Found, goal: Goal) -> Goal:
+    """Refused if hosts sign with different keys: forgetting all others would part them for good."""
+    said = fleet.each(lambda host: Command(("digest_env", host.project.root), changes=False))
+    keys = {
+        name: [line for line in result.output.splitlines() if line.startswith("SECRET_KEY ")]
+        for name, result in said.items()
+    }
+    if len({tuple(key) for key in keys.values()}) > 1:
+        raise Refused(
+            f"nothing changed: SECRET_KEY is not the same on {', '.join(keys)}",
+            hint="fab env.rotate, which gives all of them the same; then forget",
+        )
+    return goal

@@ -46,7 +46,8 @@ class StepsFailed(Exception):
 
     `stuck` are hosts that could not be put back. If the run is `undecided`, the answer of the host
     that decides was lost, or the undo itself was interrupted: not everything was put back. If it
-    was `decided`, the release is live and stays. `stays` tells what cannot be taken back.
+    was `decided`, the release is live and stays. `stays` tells what cannot be taken back, `left`
+    names steps after `part` that were not begun.
     """
 
     part: Part
@@ -56,6 +57,7 @@ class StepsFailed(Exception):
     undecided: bool = False
     decided: bool = False
     stays: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
 
 
 def run_plan(
@@ -130,6 +132,7 @@ class _Runner:
             interrupted=True,
             decided=self._decided,
             stays=self._said,
+            left=tuple(part.step.name for part in self._rest),
         )
         switched = bool(self._begun)
         try:
@@ -147,7 +150,7 @@ class _Runner:
         for wave in part.waves:
             if part.step.phase is Phase.COMMIT:
                 self._begun += [(part, work) for work in wave]
-                self._stays |= dict.fromkeys([part.step.leaves] if part.step.leaves else [])
+            self._stays |= dict.fromkeys([part.step.leaves] if part.step.leaves else [])
             failures = self._each(part.step, wave, lambda work: work.actions)
             if failures:
                 return failures

@@ -37,7 +37,6 @@ def init(top: Path, emit: Emit) -> Outcome:
     at its end. Refused, with nothing written, if `top` is not the top of a Django project, or its
     pyproject.toml cannot be added to.
     """
-    _refuse_part_of_a_repository(top)
     facts = _facts(top)
     texts = {name: _text(top, name, facts) for name in TEMPLATE}
     for name, text in texts.items():
@@ -49,17 +48,6 @@ def init(top: Path, emit: Emit) -> Outcome:
         emit(Note("there is no requirements.txt yet: a release installs what it names"))
     emit(Note(NEXT.format(pyproject=PYPROJECT, inventory=INVENTORY, name=facts["name"])))
     return Outcome(more={"written": [name for name, text in texts.items() if text]})
-
-
-def _refuse_part_of_a_repository(top: Path) -> None:
-    if (top / ".git").exists():
-        return
-    for above in top.parents:
-        if (above / ".git").exists():
-            raise Refused(
-                f"{top} is a part of the repository {above}, which is released as one",
-                f"cd {above} && fabd init",
-            )
 
 
 def _facts(top: Path) -> dict[str, str]:

@@ -3,10 +3,12 @@
 import secrets
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.resources import files
 
 from deploy.asked import Asked
 from deploy.command import Command
+from deploy.consent import must_consent
 from deploy.errors import Refused
 from deploy.flow import SETUP
 from deploy.host import Host, runs_code
@@ -19,7 +21,7 @@ from deploy.stage import Stage
 ROOT_FILES = ("prepare-host.sh", "deploy-root")
 
 
-def root_script(stage: Stage, hosts: Sequence[Host]) -> str:
+def root_script(hosts: Sequence[Host]) -> str:
     """A shell script for root that prepares one of these hosts, which are of one kind.
 
     It carries deploy-root with it, so that `fab -H HOST setup --script | ssh root@HOST sh` is
@@ -32,17 +34,19 @@ def root_script(stage: Stage, hosts: Sequence[Host]) -> str:
             host.project.services.units,
             host.project.apache.mode,
             host.project.tls,
+            host.project.root,
+            host.project.web.group,
         ): host.name
         for host in hosts
     }
     if len(kinds) > 1:
         raise Refused(
-            "the selected hosts have different roles, so each kind needs a script of its own",
+            "the selected hosts differ in what they need, so each kind gets a script of its own",
             hint=f"fab -H {hosts[0].name} setup --script | ssh root@{hosts[0].address} sh",
         )
     roles = ",".join(hosts[0].roles)
     user = next((host.ssh.user for host in hosts if host.ssh.user), "deploy")
-    project = stage.project
+    project = hosts[0].project
     options = {
         "--name": project.name,
         "--root": project.root,
@@ -50,12 +54,12 @@ def root_script(stage: Stage, hosts: Sequence[Host]) -> str:
         "--group": project.web.group,
         "--roles": roles,
     }
-    if "web" in hosts[0].roles and hosts[0].project.embedded:
+    if "web" in hosts[0].roles and project.embedded:
         options["--mode"] = "embedded"
     if "static" in hosts[0].roles:
-        options["--static-server"] = hosts[0].project.static.server
-    if "worker" in hosts[0].roles and hosts[0].project.services.units:
-        options["--units"] = ",".join(hosts[0].project.services.units)
+        options["--static-server"] = project.static.server
+    if "worker" in hosts[0].roles and project.services.units:
+        options["--units"] = ",".join(project.services.units)
     flags = " --tls" if "web" in hosts[0].roles and project.tls else ""
     lines = ["set -eu", "d=$(mktemp -d)", "trap 'rm -rf \"$d\"' EXIT"]
     for name in ROOT_FILES:
@@ -68,7 +72,16 @@ def root_script(stage: Stage, hosts: Sequence[Host]) -> str:
 
 def setup(asked: Asked, means: Means) -> Outcome:
     """Put the WSGI entry, a secret environment and the vhosts on hosts that root has prepared."""
-    stage = asked.load()
+    if not asked.dry:
+        stage = asked.load()
+        names = ", ".join(host.name for host in asked.select(stage))
+        must_consent(stage, asked, (f"{stage.project.name} on {stage.name}: prepare {names}",))
+        asked = replace(asked, yes=True)
+        _make_environment(asked, means, stage)
+    return on_hosts_alone(asked, means, SETUP)
+
+
+def _make_environment(asked: Asked, means: Means, stage: Stage) -> None:
     secret = secrets.token_urlsafe(50)  # one for all: hosts must understand each other's cookies
     selected = asked.select(stage)
     others = [host for host in stage.hosts if host not in selected and runs_code(host.roles)]
@@ -79,7 +92,6 @@ def setup(asked: Asked, means: Means) -> Outcome:
     for name, result in said.items():
         if result.output.strip():
             means.emit(Note(f"{name}: {result.output.strip()}"))
-    return on_hosts_alone(asked, means, SETUP)
 
 
 def _make_env(host: Host, secret: str, given: Sequence[str], selected: Sequence[Host]) -> Command:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from deploy.asked import Asked
 from deploy.command import Command
+from deploy.errors import Refused
 from deploy.findings import Findings
 from deploy.fleet import Fleet
 from deploy.host import Host, runs_code
@@ -14,21 +15,36 @@ from deploy.report import Fact, Note, Table
 
 
 def status(asked: Asked, means: Means) -> Outcome:
-    """Show what each host has live, what it really serves, and who holds its lock."""
+    """Show what each host has live, what it really serves, and who holds its lock.
+
+    Raises Refused, after all others were shown, if a host cannot be reached; not with
+    --skip-bad-hosts.
+    """
     stage = asked.load()
     hosts = asked.select(stage)
-    with on_hosts(asked, means, stage, hosts) as fleet:
+    with on_hosts(asked, means, stage, hosts, some=True) as fleet:
         found = fleet.look(ask_served=True)
     facts = [host_facts(host, found[host.name]) for host in fleet.hosts]
-    for one in facts:
+    lost = [_lost_facts(host) for host in hosts if host.name in fleet.lost]
+    for one in (*facts, *lost):
         means.emit(Fact(str(one["host"]), one))
     if not asked.json:
         columns = ("host", "roles", "release", "served", "previous", "revision", "lock")
-        rows = tuple(tuple(_cell(one.get(column)) for column in columns) for one in facts)
+        rows = tuple(tuple(_cell(one.get(column)) for column in columns) for one in (*facts, *lost))
         means.emit(Table(f"{stage.project.name} on {stage.name}", columns, rows))
         for sentence in (*differences(fleet.hosts, facts), *withheld(found)):
             means.emit(Note(sentence))
+    if lost and not asked.skip_bad_hosts:
+        causes = "\n".join(error.what for error in fleet.lost.values())
+        hint = next((error.hint for error in fleet.lost.values() if error.hint), "")
+        raise Refused(f"not all hosts were seen:\n{causes}", hint)
     return Outcome()
+
+
+def _lost_facts(host: Host) -> dict[str, object]:
+    """What is told of a host that cannot be reached."""
+    unknown = host_facts(host, Findings())
+    return {**unknown, "lock": "not known: the host cannot be reached", "reached": False}
 
 
 def host_facts(host: Host, found: Findings) -> dict[str, object]:
@@ -45,6 +61,7 @@ def host_facts(host: Host, found: Findings) -> dict[str, object]:
         "revision": live.revision or None if live else None,
         "lock": None,
         "maintenance": found.maintenance or None,
+        "reached": True,
     }
     if found.lock:
         state = "alive" if found.lock.alive else "its run is gone"

@@ -16,7 +16,7 @@ from deploy.host import Host
 from deploy.runner import Failure, StepsFailed
 from deploy.steps import Phase
 from deploy.steps.checks import gate
-from deploy.steps.db import migrate
+from deploy.steps.db import contract, migrate
 
 RESTORE = "db.restore"
 HINTS = {
@@ -39,7 +39,7 @@ def verdict(
     if failed.part.step.phase is not Phase.PREPARE:
         stays += way_back(saved)
     if failed.decided:
-        return Interrupted(f"{causes}; the new release is live, and only tidying up is left")
+        return _interrupted_late(failed, causes, saved)
     if failed.stuck:
         stuck = "\n".join(f"{failure.host}: {failure.error}" for failure in failed.stuck)
         what = f"{causes}\nand not every host could be put back:\n{stuck}{stays}"
@@ -54,8 +54,16 @@ def verdict(
         return _in_database(failed.part.step.name, f"{causes}\nnothing was switched: {live}", saved)
     if failed.part.step.phase is Phase.PREPARE:
         hint = HINTS.get(failed.part.step.name, "")
-        return PrepareFailed(f"{causes}\nnothing was switched: {live}", hint)
+        return PrepareFailed(f"{causes}\nnothing was switched: {live}{stays}", hint)
     return RolledBack(f"{causes}\nevery host was put back and verified: {live}{stays}")
+
+
+def _interrupted_late(failed: StepsFailed, causes: str, saved: str) -> Interrupted:
+    """The release was decided: what was left when the operator stopped the run."""
+    if contract.name in (failed.part.step.name, *failed.left):
+        what = "the new release is live, but migrations that follow the switch were not all run"
+        return Interrupted(f"{causes}; {what}{way_back(saved)}", hint="fab db.migrate")
+    return Interrupted(f"{causes}; the new release is live, and only tidying up is left")
 
 
 def _in_database(step: str, what: str, saved: str) -> MigrationFailed:

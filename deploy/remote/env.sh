@@ -42,8 +42,10 @@ digest_env() {
   local line name
   [ -e "$1/shared/env" ] || return 0
   while IFS= read -r line || [ -n "$line" ]; do
+    line=${line#"${line%%[![:space:]]*}"}
     name=${line#export }; name=${name%%=*}
-    case $line in '' | '#'* | *[!\ -~]*) continue ;; esac
+    case $line in '' | '#'*) continue ;; esac
+    case $name in *[!A-Za-z0-9_]*) continue ;; esac
     echo "$name $(printf '%s' "$line" | sha256sum | cut -c1-64)"
   done <"$1/shared/env"
 }

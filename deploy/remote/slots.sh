@@ -58,8 +58,11 @@ mark_slot() {
 }
 
 restart_slot() {
-  timeout 30 sudo -n /usr/local/sbin/deploy-root restart-slot "$1" "$2" && return
-  echo "sudo refused to restart slot $2: prepare the host again (fab setup)"
+  local code=0
+  timeout 30 sudo -n /usr/local/sbin/deploy-root restart-slot "$1" "$2" || code=$?
+  [ "$code" != 0 ] || return 0
+  [ "$code" = 1 ] || { echo "slot $2 could not be restarted (exit code $code)"; return 65; }
+  echo "sudo refused to restart slot $2: prepare the host again (fab -H HOST setup --script | ssh root@HOST sh)"
   return 65
 }
 
@@ -144,7 +147,7 @@ read_head() {
 
 # served URL_PORT HOST_HEADER PATH   The release that really answers visitors, or nothing.
 served() {
-  curl --silent --max-time 10 --output /dev/null --dump-header - --header "Host: $2" \
-    --header "X-Deploy-Asks: yes" "http://127.0.0.1:$1$3" 2>/dev/null |
+  { curl --silent --max-time 10 --output /dev/null --dump-header - --header "Host: $2" \
+    --header "X-Deploy-Asks: yes" "http://127.0.0.1:$1$3" 2>/dev/null || true; } |
     tr -d '\r' | awk 'tolower($1)=="x-release:" {print "served " $2}'
 }

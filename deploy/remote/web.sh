@@ -26,7 +26,9 @@ configure_server() {
   local said code=0
   said=$(timeout 60 sudo -n /usr/local/sbin/deploy-root "$1" "$2" 2>&1) || code=$?
   printf '%s\n' "$said"
-  if [ "$code" = 1 ]; then echo "sudo refused: prepare the host again (fab setup)"; fi
+  if [ "$code" = 1 ]; then
+    echo "sudo refused: prepare the host again (fab -H HOST setup --script | ssh root@HOST sh); if that right was withheld, root installs what fab --dry apache.configure or static.configure shows"
+  fi
   case $said in *'unknown directive "brotli_static"'*)
     echo "nginx has no brotli module: apt-get install libnginx-mod-http-brotli-static there, or static.brotli = false"
   esac
@@ -36,7 +38,7 @@ configure_server() {
 # may_reload NAME               Whether the deploy user may do what embedded mode needs.
 may_reload() {
   sudo -n -l /usr/local/sbin/deploy-root reload "$1" >/dev/null 2>&1 && return
-  echo "embedded mode reloads Apache, and sudo does not allow that here: prepare the host again (fab setup --script)"
+  echo "embedded mode reloads Apache, and sudo does not allow that here: prepare the host again (fab -H HOST setup --script | ssh root@HOST sh)"
   return 65
 }
 
@@ -47,7 +49,7 @@ reload_embedded() {
   rm -f "$root/run/current"-*
   said=$(timeout 90 sudo -n /usr/local/sbin/deploy-root reload "$2" 2>&1) || code=$?
   if [ -n "$said" ]; then printf '%s\n' "$said"; fi
-  if [ "$code" = 1 ]; then echo "sudo refused to reload Apache: prepare the host again (fab setup)"; fi
+  if [ "$code" = 1 ]; then echo "sudo refused to reload Apache: prepare the host again (fab -H HOST setup --script | ssh root@HOST sh)"; fi
   [ "$code" = 0 ] || return 65
   until=$((SECONDS + $4))
   until [ -z "$id" ] || said=$(ask "$5" "$6" "$id" 5 "$7"); do
@@ -67,10 +69,13 @@ reload_embedded() {
 # by /-/ready, sends nobody here. Whatever came of it, the host comes back if the site answers.
 drained() {
   local back=("$1" "$2" "$3" "$4") code=0
+  # Whoever stops this must not leave the host out of the balancer.
+  trap 'rm -f "${back[0]}/draining"; exit 143' TERM HUP INT
   : >"$1/draining" && sleep "$2" || return
   shift 4
   "$@" || code=$?
-  come_back "${back[@]}" || return
+  come_back "${back[@]}" || code=$?
+  trap - TERM HUP INT
   return "$code"
 }
 

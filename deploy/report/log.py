@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from deploy.report import Event, Said
@@ -9,7 +10,10 @@ from deploy.report.plain import sentence
 
 
 class Log:
-    """Appends events to a file; the file is complete up to the moment the process ends."""
+    """Appends events to a file; the file is complete up to the moment the process ends.
+
+    A disk that is full ends the log, and not the run.
+    """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -18,7 +22,7 @@ class Log:
         self._lock = threading.Lock()
 
     def __call__(self, event: Event) -> None:
-        with self._lock:
+        with self._lock, suppress(OSError):
             stamp = time.strftime("%H:%M:%S")
             for line in _lines(event):
                 self._file.write(f"{stamp} {line}\n")
@@ -26,7 +30,8 @@ class Log:
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        with suppress(OSError):
+            self._file.close()
 
 
 def _lines(event: Event) -> list[str]:

@@ -23,12 +23,26 @@ def _configure(t: Target, server: str, text: str, around: tuple[str, ...] = ()) 
         yield word(*words, stdin=text, quiet_limit=60.0 + 2 * t.project.web.drain)
 
 
-@step("apache.configure", roles=("web",), needs=("sudo",), drains=True)
+def reloadable(t: Target) -> Iterator[Action]:
+    """In embedded mode, see that this host lets the deploy user reload Apache."""
+    if t.project.embedded:
+        yield word("may_reload", t.project.name)
+
+
+STAYS = (
+    "the web server's changed configuration stays where it was installed: apache.configure and"
+    " static.configure of an older revision install the one before"
+)
+
+
+@step("apache.configure", roles=("web",), needs=("sudo",), drains=True, leaves=STAYS)
 def apache(t: Target) -> Iterator[Action]:
     """write the site's vhost, if it changed, and test it"""
     web = t.project.web
     outside = (t.layout.root, str(web.drain), str(web.port), web.server_name or "localhost")
     visited = web.drain and t.found.web.current
+    if changes_vhost(t):
+        yield from reloadable(t)  # before anything is changed
     yield from _configure(
         t, "apache", apache_site(t.project), ("drained", *outside) if visited else ()
     )
@@ -36,7 +50,7 @@ def apache(t: Target) -> Iterator[Action]:
         yield word("come_back", *outside, quiet_limit=60.0 + web.drain)
 
 
-@step("static.configure", roles=("static",), needs=("sudo",))
+@step("static.configure", roles=("static",), needs=("sudo",), leaves=STAYS)
 def static_server(t: Target) -> Iterator[Action]:
     """write the static server's vhost, if it changed, and test it"""
     yield from _configure(t, t.project.static.server, static_site(t.project))

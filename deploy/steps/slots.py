@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from deploy.command import Action, Command
 from deploy.project import Project
 from deploy.steps import Phase, Target, step, word
-from deploy.steps.server import changes_vhost
+from deploy.steps.server import changes_vhost, reloadable
 from deploy.webserver import SLOTS
 
 
@@ -60,11 +60,6 @@ def schema_may_change(t: Target) -> bool:
     return False
 
 
-def _reloadable(t: Target) -> Iterator[Action]:
-    if t.project.embedded:
-        yield word("may_reload", t.project.name)
-
-
 @step("web.load", roles=("web",), needs=("sudo",))
 def load(t: Target) -> Iterator[Action]:
     """let the idle slot begin anew, and load the release as soon as it is complete"""
@@ -76,7 +71,7 @@ def load(t: Target) -> Iterator[Action]:
 @step("web.warm", roles=("web",), needs=("sudo", "curl"))
 def warm(t: Target) -> Iterator[Action]:
     """load the release in the idle slot, and ask it there"""
-    yield from _reloadable(t)
+    yield from reloadable(t)
     yield _in_slot("start_slot", t.project, t.found.idle_slot, t.code.id)
     if t.source is not None and migrates(t) and not schema_may_change(t):
         yield word("no_migrations_pending", t.layout.root, t.found.idle_slot)
@@ -87,7 +82,7 @@ def warm(t: Target) -> Iterator[Action]:
 @step("web.refresh", roles=("web",), needs=("sudo", "curl"))
 def refresh(t: Target) -> Iterator[Action]:
     """load the live release anew in the idle slot, and ask it there"""
-    yield from _reloadable(t)
+    yield from reloadable(t)
     yield _in_slot("restart_in_slot", t.project, t.found.idle_slot, t.code.id)
     yield from _asked(t)
 

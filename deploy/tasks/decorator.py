@@ -44,13 +44,14 @@ class FleetTask(Task):  # type: ignore[misc]  # Fabric ships no types
 
     `needs_stage` if it is about hosts, `needs_project` if about something to deploy;
     `takes_rest` if what stands behind `--` is for it; `takes_bucket` if `-R static` may mean a
-    bucket, without any host of that role.
+    bucket, without any host of that role; `takes_dry` if it changes nothing with --dry.
     """
 
     needs_stage = True
     needs_project = True
     takes_rest = False
     takes_bucket = False
+    takes_dry = True
 
     def __call__(
         self, c: object, *args: Any, **options: Any
@@ -78,6 +79,7 @@ def fleet_task(
     project: bool = True,
     takes_rest: bool = False,
     takes_bucket: bool = False,
+    takes_dry: bool = True,
 ) -> Callable[[Body], FleetTask]:
     """Makes a task of a function that takes a FleetContext and returns an Outcome or nothing.
 
@@ -85,6 +87,7 @@ def fleet_task(
     `project=False` for those that work where nothing is to be deployed yet.
     With `takes_rest`, what stands behind `--` is in `asked.rest`, and not a command of its own;
     with `takes_bucket`, `-R static` is allowed where static files are in a bucket.
+    `takes_dry=False` is for those that cannot be shown without being done: --dry is refused.
     The other arguments are those of Invoke's own decorator.
     """
 
@@ -107,6 +110,7 @@ def fleet_task(
         task.needs_project = project
         task.takes_rest = takes_rest
         task.takes_bucket = takes_bucket
+        task.takes_dry = takes_dry
         return task
 
     return made

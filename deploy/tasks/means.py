@@ -33,13 +33,13 @@ def means(asked: Asked, verb: str, *, logged: bool = True, live: bool = True) ->
 
     Until then the signals that end programs are Ctrl-C: what was begun is taken back.
     """
-    log = Log(_log_path(asked, verb)) if logged else None
+    log = _log(asked, verb) if logged else None
     screen = _screen(asked, live=live)
 
     def emit(event: Event) -> None:
-        screen(event)
         if log:
             log(event)
+        screen(event)
 
     try:
         with as_interrupts():
@@ -62,7 +62,11 @@ def means(asked: Asked, verb: str, *, logged: bool = True, live: bool = True) ->
 
 def who() -> str:
     """The operator, as the hosts are to remember them."""
-    return f"{getpass.getuser()}@{platform.node()}".replace(" ", "-")
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # in a container, a number may be all there is
+        user = f"uid-{os.getuid()}"
+    return f"{user}@{platform.node()}".replace(" ", "-")
 
 
 def _link(host: Host, words: str) -> Reach:
@@ -101,6 +105,16 @@ def _workshop(project: str) -> Workshop:
     from platformdirs import user_cache_path
 
     return Workshop(user_cache_path(APPLICATION) / project)
+
+
+def _log(asked: Asked, verb: str) -> Log | None:
+    """The log; none where it cannot be made, and a word of that: going back needs no log."""
+    path = _log_path(asked, verb)
+    try:
+        return Log(path)
+    except OSError as error:
+        sys.stderr.write(f"no log is written: {path.parent}: {error.strerror}\n")
+        return None
 
 
 def _log_path(asked: Asked, verb: str) -> Path:

@@ -24,6 +24,7 @@ def check(c: FleetContext, release: str = "", all: bool = False, strict: bool = 
 
 @fleet_task(
     takes_rest=True,
+    takes_dry=False,
     help={"stdin": "Give the command what comes on standard input, instead of a terminal."},
 )
 def manage(c: FleetContext, stdin: bool = False) -> Outcome:
@@ -33,14 +34,14 @@ def manage(c: FleetContext, stdin: bool = False) -> Outcome:
         return managing.manage(c.asked, world, given)
 
 
-@fleet_task(takes_rest=True)
+@fleet_task(takes_rest=True, takes_dry=False)
 def run(c: FleetContext) -> Outcome:
     """Run a shell line on each selected host: fab -R web run -- COMMAND."""
     with means(c.asked, "run", logged=False, live=False) as world:
         return managing.run(c.asked, world)
 
 
-@fleet_task()
+@fleet_task(takes_dry=False)
 def shell(c: FleetContext) -> Outcome:
     """Open a shell on one host, in the site's directory: fab -H web1 shell."""
     with means(c.asked, "shell", logged=False, live=False) as world:
@@ -62,6 +63,7 @@ def logs(c: FleetContext, follow: bool = False, lines: int = 20, access: bool = 
 
 @fleet_task(
     name="push",
+    takes_dry=False,
     help={
         "file": "A file that only you can read; - for standard input.",
         "merge": "Keep the variables that it does not name.",
@@ -97,6 +99,7 @@ def env_rotate(c: FleetContext, forget: bool = False) -> Outcome:
 
 @fleet_task(
     name="on",
+    takes_dry=False,
     help={
         "reason": "Visitors read it, and so does whoever asks for the status.",
         "until": "When the site is expected back, as visitors should read it.",
@@ -109,7 +112,7 @@ def maintenance_on(c: FleetContext, reason: str = "", until: str = "", page: str
         return maintenance.put_up(c.asked, world, reason, until, page)
 
 
-@fleet_task(name="off")
+@fleet_task(name="off", takes_dry=False)
 def maintenance_off(c: FleetContext) -> Outcome:
     """Let visitors to the live release again."""
     with means(c.asked, "maintenance.off") as world:

@@ -13,8 +13,8 @@
 # Other sites, and the distribution's default ones, stay as they are.
 #
 # The right to change the web server's configuration amounts to root on this host. With
-# --restart-only that right is not given: the deploy then says which file an administrator has to
-# install when the configuration of the site changes, which is seldom.
+# --restart-only that right is not given: when the configuration of the site changes, which is
+# seldom, the deploy stops, and an administrator installs what `fab --dry apache.configure` shows.
 
 set -eu
 PATH=/usr/sbin:/usr/bin:/sbin:/bin

@@ -129,6 +129,21 @@ def test_a_new_key_comes_to_all_hosts_without_a_failed_request_or_a_lost_session
     assert hosts.served() == live
 
 
+def test_nothing_is_forgotten_while_hosts_sign_with_different_keys(
+    hosts: Hosts, live: dict[str, str], base: Checkout
+) -> None:
+    assert live
+    hosts.on("web2", f"sed -i 's/^SECRET_KEY=.*/SECRET_KEY=another-one-for-now/' {ENV}")
+    before = keys(hosts)
+    try:
+        told = base.fab("env.rotate", "--forget", code=2)
+    finally:
+        hosts.on("web2", f"cp -p /root/env.saved {ENV}")
+    assert "SECRET_KEY is not the same on" in told.text
+    assert "another-one" not in told.text
+    assert before["web2"] == "SECRET_KEY=another-one-for-now\n"
+
+
 @pytest.mark.parametrize("step", ["env.announce", "env.use", "web.change-slot"])
 def test_a_rotation_that_is_killed_logs_nobody_out_and_can_be_done_anew(
     hosts: Hosts, live: dict[str, str], base: Checkout, step: str

@@ -1,6 +1,8 @@
 """Whole flows on real directories, in the host's own shell words, without a network."""
 
+import io
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -21,9 +23,10 @@ from deploy.outcome import Outcome
 from deploy.project import Project
 from deploy.reach import LinkLost, Reach
 from deploy.recover import recover
-from deploy.report import Began, Event, Note
+from deploy.report import Began, Event, Note, Table
 from deploy.rollback import go_back
 from deploy.stage import Stage
+from deploy.status import status
 from deploy.steps import Phase, Step, Target, step, word
 from deploy.steps.activate import activate
 from deploy.steps.build import collect, wheels
@@ -293,6 +296,53 @@ def test_a_frozen_fleet_takes_no_release_and_says_why(fleet: Fleet) -> None:
     fleet.deploy()
 
 
+def test_a_freeze_that_comes_while_the_operator_is_asked_is_kept(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = fleet.deploy().release
+    asked = lambda *_: freeze(fleet.asked(), fleet.means(), "audit")  # noqa: E731 - one word
+    monkeypatch.setattr("deploy.course.must_consent", asked)
+    with pytest.raises(Locked, match="is frozen: by ann@desk: audit"):
+        fleet.deploy()
+    assert set(fleet.live().values()) == {old}
+
+
+def test_two_who_go_back_from_the_same_release_do_not_go_back_twice(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, second, _ = (fleet.deploy().release for _ in range(3))
+
+    def other_is_faster(*_: object) -> None:
+        monkeypatch.setattr("deploy.course.must_consent", lambda *_: None)
+        fleet.rollback()
+
+    monkeypatch.setattr("deploy.course.must_consent", other_is_faster)
+    with pytest.raises(Refused, match="somebody else has changed these hosts meanwhile"):
+        fleet.rollback()
+    assert set(fleet.live().values()) == {second}
+
+
+@pytest.mark.parametrize("gone", [BrokenPipeError(), OSError(5, "EIO"), SystemExit(1)])
+def test_hosts_are_put_back_though_nobody_can_read_what_is_said_any_more(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch, gone: BaseException
+) -> None:
+    old = fleet.deploy().release
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+
+    def unread(event: Event) -> None:
+        if isinstance(event, Began) and event.step == "web.activate":
+            fleet.said.append(event)
+        if fleet.said:
+            raise gone
+
+    fleet.said.clear()
+    fleet.commit()
+    broken = FLOW.after(switch_only, failing("x", Phase.COMMIT, "web3"))
+    with pytest.raises(RolledBack, match="every host was put back"):
+        deploy(fleet.asked(), replace(fleet.means(), emit=unread), flow=broken)
+    assert set(fleet.live().values()) == {old}
+
+
 def test_two_runs_at_once_one_is_told_who_has_the_lock(fleet: Fleet) -> None:
     fleet.deploy()
     fleet.deploy()
@@ -351,6 +401,45 @@ def test_wherever_a_run_is_cut_off_one_recover_makes_all_hosts_agree(
         assert not (fleet.root(name) / ".deploy/lock").exists()
         assert (fleet.root(name) / "current" / "release.json").exists()
     fleet.deploy()
+
+
+def _without_web1(fleet: Fleet) -> Means:
+    reach = fleet.means().reach
+
+    class Away(LocalLink):
+        def open(self) -> None:
+            raise Refused(f"{self.name}: no route to host")
+
+    def web1_is_away(host: Host, words: str) -> Reach:
+        return Away(fleet.path / "web1", "", "web1") if host.name == "web1" else reach(host, words)
+
+    return replace(fleet.means(), reach=web1_is_away)
+
+
+def test_a_run_is_not_judged_without_the_host_that_alone_knows_its_end(fleet: Fleet) -> None:
+    fleet.deploy()
+    line = "begin r9 deploy ann@desk web1 web1,web2 web=000001-aaaaaaa>000002-bbbbbbb\n"
+    for name in ("web1", "web2"):
+        with (fleet.root(name) / ".deploy/journal").open("a") as journal:
+            journal.write(line)
+    means = _without_web1(fleet)
+    with pytest.raises(Inconsistent, match="web1 cannot be reached, and it alone knows whether"):
+        recover(fleet.asked(skip_bad_hosts=True), means)
+    assert (fleet.root("web2") / ".deploy/journal").read_text().endswith(line)
+
+
+def test_status_shows_the_hosts_that_can_be_reached_and_names_the_one_that_cannot(
+    fleet: Fleet,
+) -> None:
+    live = fleet.deploy().release
+    means = _without_web1(fleet)
+    with pytest.raises(Refused, match="not all hosts were seen:\nweb1: no route to host"):
+        status(fleet.asked(), means)
+    (table,) = [event for event in fleet.said if isinstance(event, Table) and "shop" in event.title]
+    rows = {row[0]: row[2:] for row in table.rows}
+    assert rows["web2"][:2] == (live, "-"), "a server that does not answer is no reason to fail"
+    assert rows["web1"][-1] == "not known: the host cannot be reached"
+    status(fleet.asked(skip_bad_hosts=True), means)
 
 
 def test_recover_with_nothing_to_do_says_so(fleet: Fleet) -> None:

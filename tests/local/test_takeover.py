@@ -194,6 +194,19 @@ def test_dry_keeps_its_long_name_alone(fab: Run) -> None:
     assert "-R, --dry" not in fab("--help", program=FABD).stdout
 
 
+@pytest.mark.parametrize("task", ["lock", "recover", "env.push", "maintenance.on"])
+def test_what_cannot_be_shown_without_being_done_is_refused_dry(
+    fab: Run, project: Path, task: str
+) -> None:
+    (project / "fabfile.py").write_text(
+        "from deploy.cli import takeover\ntakeover()\n"
+        "from deploy.tasks import namespace\nns = namespace()\n"
+    )
+    done = fab("--dry", task, program=FABD)
+    assert done.returncode == 2
+    assert f"{task} cannot be shown without being done: nothing was done" in done.stderr
+
+
 def test_settings_can_be_given_for_one_run(fab: Run) -> None:
     done = fab("--set", "web.threads=8", "code.push", "--set", "keep=3")
     assert done.stdout == "pushing (('web.threads', '8'), ('keep', '3'))\n"

@@ -448,3 +448,40 @@ def test_what_was_compiled_of_files_that_are_the_same_is_linked_and_the_rest_is_
     assert not (new / "gone").exists(), "it would be a package that the code no longer has"
     told = "import sys; sys.path[:0] = [sys.argv[1]]; import other; print(other.other)"
     assert do(link, "python3", "-c", told, str(new)).output == "code\n"
+
+
+def test_a_virtualenv_that_a_release_runs_on_is_not_removed_whatever_was_planned(
+    link: LocalLink, root: Path
+) -> None:
+    for key in ("used", "unused"):
+        (root / "venvs" / key).mkdir(parents=True)
+    (release(root, A) / "venv").symlink_to("../../venvs/used")
+    assert do(link, "remove_venvs", str(root), "used", "unused").ok
+    assert [path.name for path in (root / "venvs").iterdir()] == ["used"]
+
+
+def test_values_that_are_not_ascii_are_compared_as_well(link: LocalLink, root: Path) -> None:
+    env = root / "shared" / "env"
+    said = []
+    for value in ("größe", "grösse"):
+        env.write_text(f"# größe\n  export PASSWORD={value}\n")
+        said.append(do(link, "digest_env", str(root)).output.split())
+    assert [words[0] for words in said] == ["PASSWORD", "PASSWORD"]
+    assert said[0][1] != said[1][1]
+
+
+def test_whoever_stops_a_host_that_is_held_out_does_not_leave_it_out(
+    link: LocalLink, root: Path
+) -> None:
+    ended: list[Result] = []
+    words = ("drained", str(root), "60", "1", "localhost", "true")
+    thread = threading.Thread(target=lambda: ended.append(do(link, *words)))
+    thread.start()
+    until = time.monotonic() + 10
+    while not (root / "draining").exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert (root / "draining").exists()
+    link.stop()
+    thread.join(20)
+    assert not ended[0].ok
+    assert not (root / "draining").exists()

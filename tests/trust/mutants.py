@@ -148,8 +148,8 @@ MUTANTS = (
     Mutant(
         "no second look under the lock",
         "deploy/course.py",
-        "            found = fleet.look(before=found)\n            plan, goal = _planned(",
-        "            plan, goal = _planned(",
+        "            found = fleet.look(before=found)\n            for host",
+        "            for host",
         asleep_before_locking,
         "E12d",
     ),

@@ -83,7 +83,7 @@ def settings_table(settings: dict[str, Key]) -> str:
 
 
 def _key(key: Key) -> tuple[str, ...]:
-    default = _toml(key.default)
+    default = "{}" if TYPES[key.type] == "table of texts" else _toml(key.default)
     return f"`{key.name}`", TYPES[key.type], f"`{default}`", key.sentence
 
 

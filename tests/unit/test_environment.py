@@ -29,3 +29,12 @@ def test_a_file_that_is_not_there_is_refused() -> None:
 
 def test_a_dash_means_standard_input() -> None:
     assert read("-", "A=1\n") == "A=1\n"
+
+
+def test_a_file_that_is_not_text_is_refused_without_a_word_of_it(tmp_path: Path) -> None:
+    secret = tmp_path / "env"
+    secret.write_bytes(b"PASSWORD=\xfcber\n")
+    secret.chmod(0o600)
+    with pytest.raises(Refused, match="UTF-8") as refused:
+        read(str(secret), "")
+    assert "ber" not in refused.value.what.removeprefix(str(secret))

@@ -7,7 +7,7 @@ import pytest
 from deploy.errors import Locked, Refused
 from deploy.findings import Findings, Lock, Tree
 from deploy.fitness import must_be_fit, must_have_here
-from deploy.flow import DEPLOY, ROLLBACK
+from deploy.flow import DEPLOY, RELOAD, ROLLBACK
 from deploy.host import Host
 from deploy.journal import Change, Entry, Run
 from deploy.project import Project, Static
@@ -43,6 +43,13 @@ def test_every_fault_of_every_host_is_told_at_once() -> None:
 
 def test_only_what_the_flow_needs_is_asked_for() -> None:
     must_be_fit(ROLLBACK, [WEB], {"web1": replace(FIT, lacks=("rsync", "python3-venv"))})
+
+
+def test_a_full_disk_stops_what_sends_and_never_the_way_back() -> None:
+    full = replace(FIT, free=1024)
+    assert "only 1 MiB are free below /srv/www/shop; 200 needed" in refused(full)
+    must_be_fit(ROLLBACK, [WEB], {"web1": full})
+    must_be_fit(RELOAD, [WEB], {"web1": full})
 
 
 def test_a_host_that_was_never_prepared_says_how_to_prepare_it() -> None:

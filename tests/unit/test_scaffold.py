@@ -142,12 +142,7 @@ def test_where_there_is_no_site_nothing_is_written(tmp_path: Path) -> None:
     assert files(tmp_path) == {}
 
 
-def test_a_part_of_a_repository_is_refused_because_a_repository_is_released_as_one(
-    top: Path,
-) -> None:
+def test_a_folder_of_a_larger_repository_is_a_project_like_any_other(top: Path) -> None:
     (top.parent / ".git").mkdir()
-    with pytest.raises(Refused, match="is a part of the repository") as refused:
-        said(top)
-    assert refused.value.hint == f"cd {top.parent} && fabd init"
-    (top / ".git").mkdir()
-    said(top)
+    assert "pyproject.toml: written" in said(top)
+    assert load_stage(top, "production", environ={}).hosts[0].project.source == "."

@@ -89,6 +89,17 @@ def test_an_interruption_after_the_decision_says_that_the_new_release_is_live() 
     assert "the new release is live" in error.what
 
 
+def test_an_interruption_before_what_follows_the_switch_says_how_to_run_it() -> None:
+    for stopped in (
+        replace(interrupted(decided=True), left=("db.contract", "prune")),
+        replace(failed("db.contract", Phase.FINISH), interrupted=True, decided=True),
+    ):
+        error = verdict(stopped, HOSTS, FOUND)
+        assert error.exit_code == 130
+        assert "migrations that follow the switch were not all run" in error.what
+        assert error.hint == "fab db.migrate"
+
+
 def test_a_second_interruption_says_that_hosts_may_differ() -> None:
     error = verdict(interrupted(undecided=True), HOSTS, FOUND)
     assert error.exit_code == 7
