@@ -2,7 +2,7 @@
 
 import difflib
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from deploy.asked import Asked
 from deploy.command import Command
@@ -33,6 +33,19 @@ def configure(asked: Asked, means: Means, flow: Flow) -> Outcome:
     if any(changes.values()) and not asked.dry:
         _must_agree(asked)
     return on_hosts_alone(asked, means, flow)
+
+
+def text(hosts: Sequence[Host], flow: Flow) -> str:
+    """The file that belongs on these hosts, for whoever installs it by hand.
+
+    Raises Refused if none of them has such a server, or if they need different ones.
+    """
+    texts = {_site(host, flow)[2]: host.name for host in hosts if set(flow.roles) & set(host.roles)}
+    if len(texts) != 1:
+        what = "need different files" if texts else "have no such server"
+        names = ", ".join(host.name for host in hosts)
+        raise Refused(f"the selected hosts {what}: {names}", hint="-H HOST names one")
+    return next(iter(texts))
 
 
 def _shown(host: Host, flow: Flow) -> Command:

@@ -91,7 +91,7 @@ def _run_once(
                 must_be_settled(host, found[host.name])
             plan, goal = _planned(means, stage, flow, run, fleet, found, choose, ask)
             now = tuple(opening_words(stage, plan, goal, fleet.hosts, found))
-            if goal.source is None or (stage.confirm and not asked.yes):
+            if stage.confirm and not asked.yes:
                 _must_be_as_told(words, now)
             for line in now:
                 means.emit(Note(line))
@@ -99,7 +99,7 @@ def _run_once(
 
 
 def _must_be_as_told(words: Sequence[str], now: Sequence[str]) -> None:
-    """Refused if another run was faster: two who go back from one release must not do so twice."""
+    """Refused if another run was faster, so that this is no longer what the operator agreed to."""
     was = "; ".join(line for line in words if line not in now)
     would = "; ".join(line for line in now if line not in words)
     if was or would:
@@ -177,7 +177,8 @@ def _carried_out(
     try:
         warnings = run_plan(plan, fleet.execute, fleet.stop, emit, limit)
     except StepsFailed as failed:
-        if failed.interrupted and failed.undecided:
+        if failed.abandoned:
+            too_late()
             fleet.leave()  # at once: a lock could be given back only after what still runs
         raise verdict(failed, fleet.hosts, found, saved) from None
     too_late()

@@ -106,8 +106,8 @@ class Fleet:
 
     def leave(self) -> None:
         """Close every connection: hosts end what runs there, and nobody holds their locks."""
-        for host in (*self.hosts, *self.witnesses):
-            self._reached[host.name].close()
+        links = [self._reached[host.name] for host in (*self.hosts, *self.witnesses)]
+        in_parallel(links, lambda link: link.close(), max(1, len(links)))
 
     @contextmanager
     def locked(self, run: Run, *, take_over: bool = False) -> Iterator[None]:

@@ -51,9 +51,9 @@ def recover(asked: Asked, means: Means) -> Outcome:
     try:
         with as_interrupts(), on_hosts(asked, means, stage, hosts) as fleet:
             found = fleet.look()
-            _must_know(fleet, found)
             if not _unfinished(fleet.hosts, found):
                 return _closing(fleet.hosts, found, means.emit, "nothing was cut off")
+            _must_know(fleet, found)
             for host in fleet.hosts:
                 _tell_of_restore(host, found[host.name], means.emit)
             with fleet.locked(run, take_over=True):
@@ -116,11 +116,7 @@ def recovery(hosts: Sequence[Host], found: Found, emit: Emit) -> Iterator[Part]:
         if schema:
             emit(Note(EMPTY))
             yield Part(SCHEMA, schema)
-        emit(
-            Note(f"{entry.run.verb} {run_id} by {entry.run.who} {_came_of(entry, decided=decided)}")
-        )
-        if decided and any(host.project.db.destructive == AFTER_SWITCH for host in hosts):
-            emit(Note("migrations that were to follow its switch may not have run: fab db.migrate"))
+        emit(Note(_came_of(entry, decided=decided)))
         works = tuple(
             Work(host, tuple(_settled(host, found[host.name], mine, decided=decided)))
             for host in hosts
@@ -212,5 +208,18 @@ def _closing(hosts: Sequence[Host], found: Found, emit: Emit, what: str) -> Outc
     said = "; ".join(f"{kind}: {', '.join(sorted(names))}" for kind, names in live.items())
     if any(len(names) > 1 for names in live.values()):
         raise Inconsistent(f"{what}, but hosts differ ({said})", hint="fab rollback --to ID")
+    for host in hosts:
+        if lacks_migrations(host, found[host.name]):
+            emit(Note("migrations that follow the switch were not all run: fab db.migrate"))
     emit(Note(f"{what}; {said}"))
     return Outcome(next(iter(live.get("web") or live.get("static") or ()), None))
+
+
+def lacks_migrations(host: Host, found: Findings) -> bool:
+    """Whether what was to run after the switch (db.destructive) is known not to have run."""
+    live = found.web.complete.get(found.web.current or "")
+    last = next((one for one in reversed(found.runs) if "web" in one.changes), None)
+    if live is None or last is None or last.run.verb != "deploy" or last.ended != "commit":
+        return False
+    waits = host.project.db.destructive == AFTER_SWITCH and host.project.db.migrate
+    return "db" in host.roles and waits and found.migrated != live.migrations

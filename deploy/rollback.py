@@ -38,8 +38,17 @@ def go_back(
             hint="fab rollback takes the pages back, and with them what they name",
         )
 
+    first: list[str | None] = []
+
     def choose(hosts: Sequence[Host], found: Found) -> Goal:
         goal = rollback_target(hosts, found, to)
+        first.append(goal.id)
+        if goal.id != first[0]:  # two who go back from one bad release must not go back twice
+            raise Refused(
+                f"nothing changed: somebody else has changed these hosts meanwhile: this was to go"
+                f" back to {first[0]}, and would now go back to {goal.id}",
+                hint="fab status; the same again, if it is still wanted",
+            )
         return replace(goal, origin=_origin(asked, means, stage, goal))
 
     def ask(fleet: Fleet, found: Found, goal: Goal) -> Goal:

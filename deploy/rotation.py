@@ -49,7 +49,7 @@ def _must_agree(fleet: Fleet, _found: Found, goal: Goal) -> Goal:
         name: [line for line in result.output.splitlines() if line.startswith("SECRET_KEY ")]
         for name, result in said.items()
     }
-    if len({tuple(key) for key in keys.values()}) > 1:
+    if len({tuple(key) for key in keys.values()}) > 1 or not all(one.ok for one in said.values()):
         raise Refused(
             f"nothing changed: SECRET_KEY is not the same on {', '.join(keys)}",
             hint="fab env.rotate, which gives all of them the same; then forget",

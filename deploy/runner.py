@@ -47,7 +47,8 @@ class StepsFailed(Exception):
     `stuck` are hosts that could not be put back. If the run is `undecided`, the answer of the host
     that decides was lost, or the undo itself was interrupted: not everything was put back. If it
     was `decided`, the release is live and stays. `stays` tells what cannot be taken back, `left`
-    names steps after `part` that were not begun.
+    names steps after `part` that were not begun. A run that was `abandoned` was interrupted again
+    while it was being ended: the operator wants to leave at once.
     """
 
     part: Part
@@ -58,6 +59,7 @@ class StepsFailed(Exception):
     decided: bool = False
     stays: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
+    abandoned: bool = False
 
 
 def run_plan(
@@ -143,6 +145,7 @@ class _Runner:
                     self._do(part)
         except KeyboardInterrupt:
             ended.undecided = switched
+            ended.abandoned = True
         return ended
 
     def _do(self, part: Part) -> list[Failure]:
@@ -150,13 +153,18 @@ class _Runner:
         for wave in part.waves:
             if part.step.phase is Phase.COMMIT:
                 self._begun += [(part, work) for work in wave]
-            self._stays |= dict.fromkeys([part.step.leaves] if part.step.leaves else [])
+                self._leave_behind(part.step)
             failures = self._each(part.step, wave, lambda work: work.actions)
+            if len(failures) < len(wave):
+                self._leave_behind(part.step)
             if failures:
                 return failures
             if part.step.decides:
                 self._settle()
         return self._judged(part)
+
+    def _leave_behind(self, step: Step) -> None:
+        self._stays |= dict.fromkeys([step.leaves] if step.leaves else [])
 
     def _judged(self, part: Part) -> list[Failure]:
         if part.step.judge is None:

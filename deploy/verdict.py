@@ -49,7 +49,8 @@ def verdict(
         what = twice if failed.interrupted else f"{causes}\nnot known whether the run was decided"
         return Inconsistent(f"{what}{stays}", hint="fab recover")
     if failed.interrupted:
-        return Interrupted(f"{causes}; {live}{stays}")
+        hint = "fab recover, which gives the locks back" if failed.abandoned else ""
+        return Interrupted(f"{causes}; {live}{stays}", hint)
     if failed.part.step.name in (migrate.name, RESTORE):
         return _in_database(failed.part.step.name, f"{causes}\nnothing was switched: {live}", saved)
     if failed.part.step.phase is Phase.PREPARE:

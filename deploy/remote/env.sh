@@ -43,7 +43,7 @@ digest_env() {
   [ -e "$1/shared/env" ] || return 0
   while IFS= read -r line || [ -n "$line" ]; do
     line=${line#"${line%%[![:space:]]*}"}
-    name=${line#export }; name=${name%%=*}
+    name=${line#export[[:blank:]]}; name=${name#"${name%%[![:blank:]]*}"}; name=${name%%=*}
     case $line in '' | '#'*) continue ;; esac
     case $name in *[!A-Za-z0-9_]*) continue ;; esac
     echo "$name $(printf '%s' "$line" | sha256sum | cut -c1-64)"

@@ -27,7 +27,7 @@ configure_server() {
   said=$(timeout 60 sudo -n /usr/local/sbin/deploy-root "$1" "$2" 2>&1) || code=$?
   printf '%s\n' "$said"
   if [ "$code" = 1 ]; then
-    echo "sudo refused: prepare the host again (fab -H HOST setup --script | ssh root@HOST sh); if that right was withheld, root installs what fab --dry apache.configure or static.configure shows"
+    echo "sudo refused: prepare the host again (fab -H HOST setup --script | ssh root@HOST sh); if that right was withheld, root installs what fab apache.configure --text, or static.configure, prints"
   fi
   case $said in *'unknown directive "brotli_static"'*)
     echo "nginx has no brotli module: apt-get install libnginx-mod-http-brotli-static there, or static.brotli = false"

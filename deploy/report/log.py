@@ -23,6 +23,8 @@ class Log:
 
     def __call__(self, event: Event) -> None:
         with self._lock, suppress(OSError):
+            if self._file.closed:  # a host's last word, after the end
+                return
             stamp = time.strftime("%H:%M:%S")
             for line in _lines(event):
                 self._file.write(f"{stamp} {line}\n")

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 
 from deploy.asked import Asked
@@ -92,6 +93,9 @@ def _terminal(host: Host, command: Command) -> int:
 
 
 def _screen(asked: Asked, *, live: bool) -> Emit:
+    if isinstance(sys.stdout, TextIOWrapper):
+        # A commit's subject may hold what this terminal cannot show.
+        sys.stdout.reconfigure(errors="backslashreplace")
     if asked.json:
         return JsonEvents(sys.stdout)
     if live and sys.stdout.isatty():

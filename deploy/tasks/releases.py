@@ -91,7 +91,7 @@ def show_releases(c: FleetContext) -> Outcome:
         return status.releases(c.asked, world)
 
 
-@fleet_task(name="log", help={"limit": "How many, the newest first."})
+@fleet_task(name="log", help={"limit": "How many, the newest first. Default: 20."})
 def show_log(c: FleetContext, limit: int = 20) -> Outcome:
     """List who changed what is live, when, and what came of it. Changes nothing."""
     with means(c.asked, "log", logged=False) as world:

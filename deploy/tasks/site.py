@@ -51,7 +51,7 @@ def shell(c: FleetContext) -> Outcome:
 @fleet_task(
     help={
         "follow": "Also the lines that come, until Ctrl-C.",
-        "lines": "How many of the last lines.",
+        "lines": "How many of the last lines. Default: 20.",
         "access": "The access log instead of the error log.",
     }
 )
@@ -65,7 +65,7 @@ def logs(c: FleetContext, follow: bool = False, lines: int = 20, access: bool = 
     name="push",
     takes_dry=False,
     help={
-        "file": "A file that only you can read; - for standard input.",
+        "file": "A file that only you can read. Default: -, standard input.",
         "merge": "Keep the variables that it does not name.",
     },
 )

@@ -1,5 +1,7 @@
 """Each part of a deploy by itself, in its group: code, static, db, apache."""
 
+import sys
+
 from deploy import configuring, main
 from deploy.flow import (
     CHECK,
@@ -24,6 +26,7 @@ from deploy.tasks.decorator import FleetContext, fleet_task
 from deploy.tasks.means import means
 from deploy.tasks.releases import ALLOW_DESTRUCTIVE, REVISION, allowing
 
+TEXT = "Print the file that belongs on the host, and do nothing else."
 RELEASE = "A release id. Default: the newest that the hosts have."
 
 
@@ -69,9 +72,12 @@ def static_prune(c: FleetContext) -> Outcome:
         return main.prune_static(c.asked, world, PRUNE_STATIC, PRUNE_BUCKET)
 
 
-@fleet_task(name="configure")
-def static_configure(c: FleetContext) -> Outcome:
+@fleet_task(name="configure", help={"text": TEXT})
+def static_configure(c: FleetContext, text: bool = False) -> Outcome:
     """Show how the static hosts' vhost would change, ask, write it, and test it."""
+    if text:
+        sys.stdout.write(configuring.text(c.select("static"), CONFIGURE_STATIC))
+        return Outcome()
     with means(c.asked, "static.configure") as world:
         return configuring.configure(c.asked, world, CONFIGURE_STATIC)
 
@@ -104,9 +110,12 @@ def db_migrate(c: FleetContext, release: str = "", allow_destructive: bool = Fal
         return main.on_live(asked, world, MIGRATE)
 
 
-@fleet_task(name="configure")
-def apache_configure(c: FleetContext) -> Outcome:
+@fleet_task(name="configure", help={"text": TEXT})
+def apache_configure(c: FleetContext, text: bool = False) -> Outcome:
     """Show how the site's vhost would change, ask, write it, and test it."""
+    if text:
+        sys.stdout.write(configuring.text(c.select("web"), CONFIGURE))
+        return Outcome()
     with means(c.asked, "apache.configure") as world:
         return configuring.configure(c.asked, world, CONFIGURE)
 

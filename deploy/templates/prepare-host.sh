@@ -14,7 +14,7 @@
 #
 # The right to change the web server's configuration amounts to root on this host. With
 # --restart-only that right is not given: when the configuration of the site changes, which is
-# seldom, the deploy stops, and an administrator installs what `fab --dry apache.configure` shows.
+# seldom, the deploy stops, and an administrator installs what `fab apache.configure --text` prints.
 
 set -eu
 PATH=/usr/sbin:/usr/bin:/sbin:/bin

@@ -1,8 +1,11 @@
 """Whole flows on real directories, in the host's own shell words, without a network."""
 
 import io
+import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -318,11 +321,52 @@ def test_two_who_go_back_from_the_same_release_do_not_go_back_twice(
 
     monkeypatch.setattr("deploy.course.must_consent", other_is_faster)
     with pytest.raises(Refused, match="somebody else has changed these hosts meanwhile"):
-        fleet.rollback()
+        go_back(fleet.asked(), fleet.means(), flow=BACK)
     assert set(fleet.live().values()) == {second}
 
 
-@pytest.mark.parametrize("gone", [BrokenPipeError(), OSError(5, "EIO"), SystemExit(1)])
+def test_who_waits_for_the_locks_does_not_go_back_twice_either(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, second, _ = (fleet.deploy().release for _ in range(3))
+
+    def other_has_the_locks(*_: object) -> None:
+        monkeypatch.setattr("deploy.course.must_consent", lambda *_: None)
+        fleet.rollback()
+        raise Locked("web1 is locked, and the run is alive", alive=True)
+
+    monkeypatch.setattr("deploy.course.must_consent", other_has_the_locks)
+    with pytest.raises(Refused, match=f"this was to go back to {second}, and would now go back"):
+        go_back(fleet.asked(wait=30.0), fleet.means(), flow=BACK)
+    assert set(fleet.live().values()) == {second}
+
+
+def test_the_second_ctrl_c_leaves_at_once_though_an_undo_hangs(fleet: Fleet) -> None:
+    ended = fleet.path / "ended"
+
+    def takes_long(_t: Target) -> Iterator[Action]:
+        yield Command(("sh", "-c", f"sleep 20; touch {ended}"))
+
+    @step("hangs", roles=("web",), phase=Phase.COMMIT, undo=takes_long)
+    def hangs(_t: Target) -> Iterator[Action]:
+        """do nothing that could be taken back"""
+        yield Command(("true",))
+
+    def impatient(event: Event) -> None:
+        if isinstance(event, Began) and event.undoing:
+            threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+    old = fleet.deploy().release
+    fleet.commit()
+    flow = FLOW.after(switch_only, hangs, failing("x", Phase.COMMIT, "web2"))
+    with pytest.raises(Inconsistent, match="stopped twice by you") as left:
+        deploy(fleet.asked(), replace(fleet.means(), emit=impatient), flow=flow)
+    assert left.value.hint == "fab recover"
+    assert not ended.exists(), "it was waited for"
+    assert fleet.recover().release == old
+
+
+@pytest.mark.parametrize("gone", [BrokenPipeError(), OSError(5, "EIO"), SystemExit(1)], ids=str)
 def test_hosts_are_put_back_though_nobody_can_read_what_is_said_any_more(
     fleet: Fleet, monkeypatch: pytest.MonkeyPatch, gone: BaseException
 ) -> None:

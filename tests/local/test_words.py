@@ -463,8 +463,8 @@ def test_a_virtualenv_that_a_release_runs_on_is_not_removed_whatever_was_planned
 def test_values_that_are_not_ascii_are_compared_as_well(link: LocalLink, root: Path) -> None:
     env = root / "shared" / "env"
     said = []
-    for value in ("größe", "grösse"):
-        env.write_text(f"# größe\n  export PASSWORD={value}\n")
+    for line in ("PASSWORD=größe", "export \tPASSWORD=grösse"):
+        env.write_text(f"# größe\n  {line}\n")
         said.append(do(link, "digest_env", str(root)).output.split())
     assert [words[0] for words in said] == ["PASSWORD", "PASSWORD"]
     assert said[0][1] != said[1][1]

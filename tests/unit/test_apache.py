@@ -8,7 +8,7 @@ import pytest
 from deploy import rendering
 from deploy.configuring import by_text, difference
 from deploy.errors import Refused
-from deploy.project import Apache, Project, Web
+from deploy.project import Apache, Project, Static, Web
 from deploy.site import finished
 from deploy.webserver import apache_site
 
@@ -109,3 +109,14 @@ def test_a_template_is_compiled_once_since_a_plan_renders_it_for_every_host(
     first = apache_site(SHOP)
     assert apache_site(SHOP) == first
     assert compiled == ["apache.conf.j2"]
+
+
+@pytest.mark.parametrize("mode", ["server", "storage"])
+def test_files_of_releases_from_before_another_static_mode_are_still_served(mode: str) -> None:
+    text = apache_site(replace(SHOP, static=Static(mode=mode)))
+    assert "Alias /static/" not in text
+    assert (
+        "    RewriteCond /srv/www/shop/current/staticfiles/$1 -f\n"
+        "    RewriteRule ^/static/(.+)$ /srv/www/shop/current/staticfiles/$1 [L]\n"
+    ) in text
+    assert "RewriteCond /srv/www/shop/slots/blue/staticfiles/$1 -f" in text

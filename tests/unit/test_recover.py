@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 
+import pytest
+
 from deploy.findings import Findings, Tree
 from deploy.host import Host
 from deploy.journal import Change, Entry, Run
-from deploy.project import Project
-from deploy.recover import RESTORE, SCHEMA, recovery
+from deploy.project import Db, Project
+from deploy.recover import EMPTY, RESTORE, SCHEMA, lacks_migrations, recovery
 from deploy.release import Release
+from deploy.report import Note
 
 OLD, NEW = "000001-aaaaaaa", "000002-bbbbbbb"
 DB = Host("db1", roles=("db",), project=Project(name="shop", root="/srv/www/shop"))
@@ -52,3 +55,34 @@ def test_a_rollback_that_was_decided_keeps_its_schema() -> None:
     hosts = (DB, replace(DB, name="web1", roles=("web",)))
     made = recovery(hosts, {"db1": other, "web1": FOUND}, lambda _event: None)
     assert SCHEMA.name not in [part.step.name for part in made]
+
+
+def test_how_a_run_ended_is_said_once_with_its_name_and_owner() -> None:
+    said: list[object] = []
+    rotation = replace(OPEN, run=replace(OPEN.run, verb="env.rotate"), changes={})
+    for entry in (OPEN, rotation):
+        list(recovery((DB,), {"db1": replace(FOUND, runs=(entry,))}, said.append))
+    notes = [one.text for one in said if isinstance(one, Note) and one.text != EMPTY]
+    assert notes == [
+        "rollback r1 by ann@desk was not decided: taken back",
+        "env.rotate r1 by ann@desk was cut off: keys stay as they are, and fab env.rotate makes"
+        " them agree",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("policy", "migrated", "verb", "lacks"),
+    [
+        ("after-switch", OLD, "deploy", True),
+        ("after-switch", NEW, "deploy", False),
+        ("after-switch", OLD, "rollback", False),
+        ("refuse", OLD, "deploy", False),
+    ],
+)
+def test_migrations_that_wait_for_the_switch_are_missed_only_where_they_wait(
+    policy: str, migrated: str, verb: str, lacks: bool
+) -> None:
+    project = replace(DB.project, db=Db(destructive=policy))
+    run = Entry(Run("r1", verb, "ann@desk"), "db1", ("db1",), {"web": Change(OLD, NEW)}, "commit")
+    found = replace(FOUND, runs=(run,), migrated=migrated)
+    assert lacks_migrations(replace(DB, project=project), found) is lacks

@@ -110,7 +110,7 @@ def sudo_revoked(world: World) -> list[str]:
             ended = run.ended()
         finally:
             world.hosts.on("web2", f"mv {files}.aside {files}")
-    return ended_as(ended, 3, "sudo refused", "fab setup") + unharmed(world, old)
+    return ended_as(ended, 3, "sudo refused", "setup --script") + unharmed(world, old)
 
 
 def same_mtime(world: World) -> list[str]:
