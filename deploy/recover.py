@@ -5,7 +5,7 @@ that was decided is finished. Both can be done from any machine, killed, and don
 that it takes lies on the hosts: the journal says what was begun, both releases are complete there.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from deploy.asked import Asked
 from deploy.choice import RELEASED, participants
@@ -95,7 +95,7 @@ def _tell_of_restore(host: Host, found: Findings, emit: Emit) -> None:
 def _settle(run_id: str, fleet: Fleet, emit: Emit, limit: int) -> None:
     # Only now, under the locks, does what is read stay true.
     found = fleet.look()
-    parts = tuple(recovery(fleet.hosts, found, emit))
+    parts = tuple(recovery(fleet.hosts, found, emit, fleet.lost))
     plan = Plan(new_run("recover", run_id), parts)
     try:
         run_plan(plan, fleet.execute, fleet.stop, emit, limit)
@@ -104,13 +104,15 @@ def _settle(run_id: str, fleet: Fleet, emit: Emit, limit: int) -> None:
         raise Inconsistent(f"not recovered:\n{causes}", "mend that, then: fab recover") from None
 
 
-def recovery(hosts: Sequence[Host], found: Found, emit: Emit) -> Iterator[Part]:
+def recovery(
+    hosts: Sequence[Host], found: Found, emit: Emit, left_out: Collection[str] = ()
+) -> Iterator[Part]:
     """What has to be done on which hosts; `emit` is told how each run was decided."""
     entries = {entry.run.id: entry for host in hosts for entry in found[host.name].open_runs}
     for run_id, entry in entries.items():
-        gone = sorted(set(entry.hosts) - {host.name for host in hosts})
+        gone = sorted(set(entry.hosts) - {host.name for host in hosts} - set(left_out))
         if gone:
-            emit(Note(f"hosts of {run_id} that are left out or no longer known: {', '.join(gone)}"))
+            emit(Note(f"hosts of {run_id} that are not in the inventory: {', '.join(gone)}"))
         decided = was_decided(run_id, hosts, found)
         schema = () if decided else tuple(_schema(run_id, hosts, found))
         if schema:

@@ -10,6 +10,9 @@ from tests.trust.promises import always, at_rest
 from tests.trust.world import Ended, World
 
 QUICK = ("--times", "0.5,3,8,1")
+NOTICED = 75.0
+"""Seconds in which a host that was cut off has noticed for certain that its run is gone: the end of
+the connection, which it did not hear, is sent again later and later."""
 """A dead host is noticed in 3 seconds rather than 15: the same code, and a shorter wait."""
 Inject = Callable[[World], list[str]]
 

@@ -20,6 +20,7 @@ from tests.trust.injuries import (
 )
 from tests.trust.revisions import changed
 from tests.trust.row import (
+    NOTICED,
     QUICK,
     Row,
     all_by_rsync,
@@ -33,8 +34,6 @@ from tests.trust.row import (
 from tests.trust.world import Ended, World
 
 PUSH = "*--server*"
-NOTICED = 75.0
-"""Seconds in which a host has noticed for certain that its run is gone."""
 REQUIREMENTS = "requirements.txt"
 
 
@@ -58,7 +57,8 @@ def lost_in_push(
     faults += [f"{left} still runs here" for left in ours("rsync", world)]
     mend()
     faults += serves(world, old) + locks(world, ("web2",))
-    return faults + ended_as(told_of_the_lock(world), 4, "fab recover") + one_recover(world, old)
+    faults += ended_as(told_of_the_lock(world), 4, "fab recover")
+    return faults + one_recover(world, old, NOTICED)
 
 
 def told_of_the_lock(world: World) -> Ended:

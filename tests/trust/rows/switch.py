@@ -14,6 +14,7 @@ from tests.trust.injuries import (
 )
 from tests.trust.revisions import changed
 from tests.trust.row import (
+    NOTICED,
     QUICK,
     Row,
     ended_as,
@@ -81,7 +82,7 @@ def cut_after_the_switch(world: World) -> list[str]:
             faults = ended_as(ended, 7, "web2", "next: fab recover")
             faults += serves(world, old, ("web1",))
             faults += ended_as(world.run("recover", more=QUICK), 7, "web2")
-    return faults + one_recover(world, old)
+    return faults + one_recover(world, old, NOTICED)
 
 
 def flapping(world: World) -> list[str]:
