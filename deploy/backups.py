@@ -20,6 +20,7 @@ from deploy.release import Layout
 from deploy.report import Fact, Note, Table
 from deploy.report.plain import size
 from deploy.stage import Stage
+from deploy.steps.backup import NEVER
 
 NAME = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9]{6}-[0-9a-f]+")
 DATABASE = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,62}")
@@ -57,6 +58,8 @@ def restore(asked: Asked, means: Means, name: str, into: str = "") -> Outcome:
     if not into and not asked.dry:
         what = f"The data of {stage.project.name} on {stage.name} becomes that of {backup['made']}."
         loses = "Whatever was written since is in no table any more; it is saved as a backup first."
+        if stage.project.db.backup == NEVER:
+            loses = 'Whatever was written since is LOST: db.backup is "never".'
         must_consent(replace(stage, confirm=True), asked, (what, loses))
     return run_flow(replace(asked, yes=True), means, stage, restoring(name, into), live_release)
 

@@ -155,6 +155,7 @@ def _planned(
             origin=goal.origin,
             fleet=everyone,
             witnesses=others,
+            unseen=tuple(host.name for host in stage.role("web") if host.name in fleet.lost),
             stage=stage.name,
         )
         for host, said in ((here, Findings()), *everyone)

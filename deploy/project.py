@@ -120,6 +120,7 @@ class Static:
     brotli: bool = key(
         "Put a .br beside each .gz; a static host's nginx then needs its brotli module.", False
     )
+    ipv6: bool = key("Whether a static host's nginx listens on IPv6 as well.", True)
     server_name: str = key(
         "ServerName of the static host's vhost; empty: any name.", "", or_empty(rules.server_name)
     )

@@ -26,7 +26,7 @@ from deploy.signals import as_interrupts
 from deploy.steps import Phase, Step, word
 from deploy.steps.activate import reloaded, verified
 from deploy.steps.backup import HALF
-from deploy.steps.db import AFTER_SWITCH, caught_up
+from deploy.steps.db import AFTER_SWITCH, caught_up, taking_back
 from deploy.steps.services import restarted
 from deploy.steps.slots import ensured
 
@@ -138,7 +138,9 @@ def _schema(run_id: str, hosts: Sequence[Host], found: Found) -> Iterator[Work]:
             there, has = found[host.name].web.complete, found[host.name].migrated
             live, other = (there.get(name or "") for name in (change.before, change.after))
             # Forgotten when migrations are about to be taken back, the other's once they are.
-            unsure = not has or (live and other and has == other.migrations != live.migrations)
+            unsure = has == taking_back(run_id) or (
+                live and other and has == other.migrations != live.migrations
+            )
             if live and unsure and "db" in host.roles and host.project.db.migrate:
                 file = f"{host.project.root}/.deploy/migrated"
                 again = caught_up(host, live.id, run_id)

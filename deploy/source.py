@@ -14,6 +14,13 @@ RunHere = Callable[[Command], Result]
 FULL_REVISION = re.compile(r"[0-9a-f]{40}")
 REFERENCE = re.compile(r"^(?:-r|-c|--requirement|--constraint)[ =]?\s*(?P<file>\S+)", re.MULTILINE)
 
+BROUGHT_ALONG = re.compile(
+    r"^[ \t]*(?:(?:-e|--editable)[ =][ \t]*)?(?:[\w.-]+[ \t]*@[ \t]*file:)?"
+    r"(?P<folder>\.(?:/[^\s\[;#]*)?)(?=[\s\[;#]|$)",
+    re.MULTILINE,
+)
+"""A package that comes with the code: `.`, `-e ./packages/ours`, `ours @ file:./packages/ours`."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -193,6 +200,11 @@ def _requirements_key(git: _Git, path: str, listing: dict[str, str]) -> str:
         text = git.say("cat-file", "blob", listing[name])
         folder = PurePosixPath(name).parent
         waiting += [str(folder / match["file"]) for match in REFERENCE.finditer(text)]
+        for match in BROUGHT_ALONG.finditer(text):
+            # pip sees these paths from where it is started, not from the file.
+            inside = str(PurePosixPath(match["folder"]))
+            mine = [at for at in listing if inside == "." or at.startswith(f"{inside}/")]
+            digest.update("".join(f"{at} {listing[at]}\n" for at in sorted(mine)).encode())
     return digest.hexdigest()[:12]
 
 

@@ -19,7 +19,7 @@ from backups import amount, finish, must_fit, new, prune
 from database import connect, where
 from engines import engine_of
 from schema import executor_of, name_of, pending
-from started import say, started
+from started import at_work, say, started
 
 
 def main(arguments: list[str]) -> int:
@@ -37,6 +37,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--keep", type=int, default=5, help="how many backups stay")
     parser.add_argument("--spare", default="", help="a backup that stays in any case")
     parser.add_argument("--if-pending", action="store_true", help="only before a migration")
+    parser.add_argument("--unless-empty", action="store_true", help="only if there is a table")
     parser.add_argument("--database", default="default", help="the alias in DATABASES")
     parser.add_argument("root", type=Path)
     parser.add_argument("release")
@@ -47,8 +48,10 @@ def _save(options: argparse.Namespace) -> int:
     database = connect(options.database)
     if options.if_pending and not _needed(database):
         return 0
+    if options.unless_empty and _empty(database):
+        return 0
     engine = engine_of(database)
-    with new(options.root, options.of or options.release) as part:
+    with at_work(), new(options.root, options.of or options.release) as part:
         must_fit(part.parent, engine.size(database))
         file = part / engine.FILE
         engine.save(database, file)
@@ -65,8 +68,7 @@ def _save(options: argparse.Namespace) -> int:
 
 def _needed(database: Any) -> bool:
     """Whether there is data, and a migration that may change it."""
-    if not database.introspection.table_names():
-        say("tell: the database is empty: no backup")
+    if _empty(database):
         return False
     waiting = pending(executor_of(database))
     if not waiting:
@@ -74,6 +76,13 @@ def _needed(database: Any) -> bool:
     else:
         say(f"pending: {', '.join(map(name_of, waiting))}")
     return bool(waiting)
+
+
+def _empty(database: Any) -> bool:
+    if database.introspection.table_names():
+        return False
+    say("tell: the database is empty: no backup")
+    return True
 
 
 def _facts(options: argparse.Namespace, database: Any) -> dict[str, Any]:

@@ -140,6 +140,10 @@ def _check_directory(directory: Path, storage: Any) -> None:
     for template in sorted(path for path in directory.rglob("*") if path.is_file()):
         text = template.read_bytes().decode("utf-8", "ignore")
         for name in STATIC_TAG.findall(HIDDEN.sub("", text)):
+            if name.endswith(
+                "/"
+            ):  # a folder, to which the page adds a name: Django leaves it as it is
+                continue
             try:
                 storage.stored_name(name)
             except ValueError:

@@ -138,11 +138,40 @@ def _alter_field(operation: Any, app: str, before: Any, _after: Any) -> Iterator
     if column != renamed:
         says = f"renames {place} to {renamed}"
         yield Effect(says, DESTRUCTIVE, table, column, rename=True)
+    if lost := _loss(old, new):
+        yield Effect(f"{place} {lost}", DESTRUCTIVE, table, column, rename=True)
+        return
     narrower = [says for says, holds in _narrowings(old, new) if holds]
     for says in narrower:
         yield Effect(f"{place} {says}", NARROWING, table, column)
     if not narrower and column == renamed and _database_part(old) != _database_part(new):
         yield Effect(f"changes {place}", REWRITING, table, column)
+
+
+VARCHAR = ("CharField", "SlugField", "FileField", "FilePathField")
+INTEGERS = ("IntegerField", "BigIntegerField", "SmallIntegerField")
+ROUNDED = {
+    "DateTimeField": ("DateField", "TimeField"),
+    "DecimalField": (*INTEGERS, "FloatField"),
+    "FloatField": (*INTEGERS, "DecimalField"),
+    **dict.fromkeys(INTEGERS, ("BooleanField",)),
+}
+"""What a column of a kind is cast to without a word where values do not fit."""
+
+
+def _loss(old: Any, new: Any) -> str:
+    """What is cut off or rounded without an error; nothing where the database would refuse it.
+
+    Django has PostgreSQL cast a column that changes its type, and a cast to varchar(n) cuts.
+    """
+    was, now = old.get_internal_type(), new.get_internal_type()
+    if now in VARCHAR and was not in VARCHAR and now != was:
+        return f"becomes {type(new).__name__}, and longer values are cut"
+    if now in ROUNDED.get(was, ()):
+        return f"becomes {type(new).__name__}, and values are rounded or cut"
+    if was == now == "DecimalField" and _less(old, new, "decimal_places"):
+        return "takes fewer digits, and values are rounded"
+    return ""
 
 
 def _narrowings(old: Any, new: Any) -> Iterator[tuple[str, bool]]:

@@ -20,7 +20,7 @@ from database import busy, connect, first_line, where
 from envfile import NotReady
 from policy import parts
 from schema import executor_of, name_of, pending, risks
-from started import say, started
+from started import at_work, say, started
 from turn import take_turn
 from watch import Watch
 
@@ -46,7 +46,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
 
 def _migrate(options: argparse.Namespace) -> int:
     database = connect(options.database)
-    with take_turn(database, options.root, options.lock_timeout, options.wait):
+    with at_work(), take_turn(database, options.root, options.lock_timeout, options.wait):
         executor = executor_of(database)
         everything = pending(executor)
         judged = risks(executor, everything)
@@ -58,6 +58,8 @@ def _migrate(options: argparse.Namespace) -> int:
         if later and not options.only:
             say(f"waiting until after the switch: {', '.join(map(name_of, later))}")
         watch = Watch(now)
+        if now:  # should one of them fail, nobody may believe what was known before
+            (options.root / ".deploy" / "migrated").unlink(missing_ok=True)
         try:
             _apply(options.database, now, complete=not later)
         except Exception as error:
@@ -75,8 +77,8 @@ def _apply(alias: str, migrations: list[Any], *, complete: bool) -> None:
     if complete:
         call_command("migrate", **options)
         return
-    for app, name in {one.app_label: one.name for one in migrations}.items():
-        call_command("migrate", app, name, **options)
+    for one in migrations:  # each: two branches of an app have no last one
+        call_command("migrate", one.app_label, one.name, **options)
 
 
 def _account(

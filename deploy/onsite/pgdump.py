@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
@@ -22,7 +23,6 @@ WHERE c.relkind IN ('r', 'm') AND c.relnamespace <> 'pg_catalog'::regnamespace
 """
 OPTIONS = {
     "options": "PGOPTIONS",
-    "service": "PGSERVICE",
     "passfile": "PGPASSFILE",
     "sslmode": "PGSSLMODE",
     "sslrootcert": "PGSSLROOTCERT",
@@ -63,14 +63,24 @@ DO $clear$ DECLARE line text; BEGIN
     LEFT JOIN pg_class c ON c.oid = t.typrelid
     WHERE (t.typtype IN ('e', 'd', 'r') OR c.relkind = 'c') AND n.nspname = 'public'
     AND {OWN.format(catalog="pg_type", oid="t.oid")}
+  ), '{{}}') || coalesce((
+    SELECT array_agg(format('DROP COLLATION IF EXISTS %I.%I CASCADE', n.nspname, l.collname))
+    FROM pg_collation l JOIN pg_namespace n ON n.oid = l.collnamespace
+    WHERE n.nspname = 'public' AND {OWN.format(catalog="pg_collation", oid="l.oid")}
+  ), '{{}}') || coalesce((
+    SELECT array_agg(format('DROP TEXT SEARCH CONFIGURATION IF EXISTS %I.%I CASCADE',
+      n.nspname, f.cfgname))
+    FROM pg_ts_config f JOIN pg_namespace n ON n.oid = f.cfgnamespace
+    WHERE n.nspname = 'public' AND {OWN.format(catalog="pg_ts_config", oid="f.oid")}
   ), '{{}}') LOOP EXECUTE line; END LOOP;
 END $clear$;
 """  # noqa: S608 - all of it constants
 """Drops all that a backup may bring back, and what came after it; extensions stay."""
-MUST_BE_EMPTY = """
+MUST_BE_EMPTY = f"""
 DO $empty$ BEGIN
-  IF EXISTS (SELECT FROM pg_class WHERE relnamespace = 'public'::regnamespace) THEN
-    RAISE EXCEPTION 'it is not empty';
+  IF EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND {OWN.format(catalog="pg_class", oid="c.oid")})
+  THEN RAISE EXCEPTION 'it is not empty';
   END IF;
 END $empty$;
 """
@@ -88,8 +98,10 @@ def size(database: Any) -> int:
 def save(database: Any, target: Path) -> None:
     """Write the backup. NotReady if it cannot be made."""
     argv = [program(PACKAGE, "pg_dump"), "--format=custom", "--no-password"]
-    with _connection(database) as (env, share):
-        write(target, output(argv, env, share))
+    if role := _role(database):
+        argv.append(f"--role={role}")
+    with _connection(database) as (where, env, share):
+        write(target, output([*argv, where], env, share))
 
 
 def check(path: Path) -> None:
@@ -108,13 +120,22 @@ def restore(database: Any, path: Path, into: str, lock_timeout: float) -> None:
     psql = [program(PACKAGE, "psql"), "--no-psqlrc", "--no-password", "--quiet"]
     psql += ["--set", "ON_ERROR_STOP=1"]
     first = f"BEGIN;\nSET lock_timeout = {int(lock_timeout * 1000)};\n"
+    if role := _role(database):
+        first += f"SET ROLE {database.ops.quote_name(role)};\n"
     first += MUST_BE_EMPTY if into else CLEAR
     try:
-        with hidden(_wanted(path)) as (listed, number), _connection(database, into) as (env, share):
+        with (
+            hidden(_wanted(path)) as (listed, number),
+            _connection(database, into) as (
+                where,
+                env,
+                share,
+            ),
+        ):
             lines = [program(PACKAGE, "pg_restore"), "--no-owner", "--file=-"]
             lines += [f"--use-list={listed}", str(path)]
             script = output(lines, {}, (number,))
-            feed(psql, env, chain([first.encode()], script, [b"COMMIT;\n"]), share)
+            feed([*psql, where], env, chain([first.encode()], script, [b"COMMIT;\n"]), share)
     except BaseException:
         if made:
             _sql(database, f"DROP DATABASE {database.ops.quote_name(into)}")
@@ -150,19 +171,37 @@ def _sql(database: Any, statement: str) -> None:
         raise NotReady(f"{statement}: {first_line(error)}{hint}") from None
 
 
+def _role(database: Any) -> str:
+    """The role that the site works as, if that is not the one that logs in."""
+    return str(database.settings_dict.get("OPTIONS", {}).get("assume_role") or "")
+
+
 @contextmanager
-def _connection(database: Any, name: str = "") -> Iterator[tuple[dict[str, str], tuple[int, ...]]]:
-    """How the programs reach the database: their environment, and the files to share with them."""
-    said = database.settings_dict
-    env = {
-        "PGHOST": str(said.get("HOST") or ""),
-        "PGPORT": str(said.get("PORT") or ""),
-        "PGUSER": str(said.get("USER") or ""),
-        "PGDATABASE": name or str(said.get("NAME") or ""),
+def _connection(
+    database: Any, name: str = ""
+) -> Iterator[tuple[str, dict[str, str], tuple[int, ...]]]:
+    """How the programs reach the very database that Django does: by an argument that says where,
+    which like Django's own wins over a service, by their environment, and by files that are shared.
+    """
+    said, options = database.settings_dict, database.settings_dict.get("OPTIONS", {})
+    place = {
+        "service": options.get("service"),
+        "host": said.get("HOST"),
+        "port": said.get("PORT"),
+        "user": said.get("USER"),
+        "dbname": name or said.get("NAME"),
     }
-    options = said.get("OPTIONS", {})
-    env |= {OPTIONS[key]: str(value) for key, value in options.items() if key in OPTIONS}
-    env = {key: value for key, value in env.items() if value}
-    password = str(said.get("PASSWORD") or "").replace("\\", "\\\\").replace(":", "\\:")
-    with hidden(f"*:*:*:*:{password}\n") as (path, number):
-        yield ({**env, "PGPASSFILE": path}, (number,)) if password else (env, ())
+    words = (f"{key}={_quoted(str(value))}" for key, value in place.items() if value)
+    env = {key: value for key, value in os.environ.items() if key.startswith("PG")}
+    password = str(said.get("PASSWORD") or env.pop("PGPASSWORD", ""))
+    env.pop("PGPASSWORD", None)
+    env |= {OPTIONS[key]: str(value) for key, value in options.items() if key in OPTIONS and value}
+    line = password.replace("\\", "\\\\").replace(":", "\\:")
+    with hidden(f"*:*:*:*:{line}\n") as (path, number):
+        where = f"--dbname={' '.join(words)}"
+        yield (where, {**env, "PGPASSFILE": path}, (number,)) if password else (where, env, ())
+
+
+def _quoted(value: str) -> str:
+    """As libpq reads a value in a connection string."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -14,11 +14,11 @@ from typing import Any
 
 from applied import note, reconcile, standing
 from backups import data, named
-from database import connect, where
+from database import connect, first_line, where
 from engines import engine_of
 from envfile import NotReady
 from schema import executor_of, name_of, pending, records
-from started import say, started
+from started import at_work, say, started
 from turn import take_turn
 
 
@@ -54,7 +54,7 @@ def _restore(options: argparse.Namespace) -> int:
     engine.check(path)
     if options.check:
         return 0
-    with take_turn(database, options.root, options.lock_timeout, options.wait):
+    with at_work(), take_turn(database, options.root, options.lock_timeout, options.wait):
         try:
             engine.restore(database, path, options.into, options.lock_timeout)
         except NotReady as error:
@@ -63,7 +63,10 @@ def _restore(options: argparse.Namespace) -> int:
         say(f"tell: {options.name} is in {options.into} now; the site's own database is as it was")
     else:
         say(f"tell: {where(database)} holds {options.name} of {backup['made']} now")
-        _look(options, database)
+        try:
+            _look(options, database)
+        except Exception as error:  # the data is there, whatever else cannot be told
+            say(f"tell: its migrations could not be compared: {first_line(error)}: fab db.plan")
     return 0
 
 

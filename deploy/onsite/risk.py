@@ -120,7 +120,8 @@ def _does_nothing_backwards(operation: Any) -> bool:
 def _made(operation: Any, app: str, state: Any) -> set[str]:
     names = {one.__name__ for one in type(operation).__mro__}
     if "CreateModel" in names:
-        return {table_of(state, app, operation.name)}
+        managed = in_database(state, app, operation.name)
+        return {table_of(state, app, operation.name)} if managed else set()
     if "AddField" in names:
         table = table_of(state, app, operation.model_name)
         return {f"{table}.{column_of(operation.name, operation.field)}"}

@@ -53,7 +53,8 @@ def risks(executor: Any, migrations: list[Any]) -> list[Risk]:
     # The database may also have migrations that only another release knows.
     state = executor.loader.project_state([node for node in applied if node in graph.nodes])
     fresh: set[str] = set()
-    empty = not applied
+    # A legacy database has tables, though nothing was ever migrated there.
+    empty = not applied and not executor.connection.introspection.table_names()
     atomic = bool(executor.connection.features.can_rollback_ddl)
     return [judge(one, state, fresh, atomic=atomic, empty=empty) for one in migrations]
 

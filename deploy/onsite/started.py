@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from enter import enter, facts, release_of
@@ -40,6 +42,22 @@ def say(line: str) -> None:
     """A line for whoever waits, at once."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
+
+
+@contextmanager
+def at_work(seconds: float = 60.0) -> Iterator[None]:
+    """Say now and then that something is done, so that long work is not taken for a fault."""
+    over = threading.Event()
+
+    def tell() -> None:
+        while not over.wait(seconds):
+            say("still at work")
+
+    threading.Thread(target=tell, daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
 
 
 def _ended(code: int, text: str) -> int:

@@ -88,7 +88,11 @@ served_static() {
 prune_pool() {
   local list
   list=$(mktemp "$1/pool.XXXXXX") || return 74
-  (cd "$1/releases" && find . -mindepth 2 -maxdepth 2 -name .hashed -exec cat {} +) | sort -zu >"$list"
+  (cd "$1/releases" && find . -mindepth 2 -maxdepth 2 -name .hashed -exec cat {} +) | sort -zu >"$list" || {
+    rm -f "$list"
+    echo "the list of what is needed cannot be written, so nothing was taken away"
+    return 74
+  }
   (cd "$1/pool" && find . -type f -printf '%P\0' | sort -z | comm -z -23 - "$list" | xargs -0 -r rm -f --)
   rm -f "$list"
   find "$1/pool" -mindepth 1 -type d -empty -delete

@@ -36,7 +36,8 @@ class Target:
 
     `web` and `static` are the releases that this run makes live, None where it makes none.
     `fleet` holds every host of the run with its findings, for steps that build for all of them;
-    `witnesses` are the other hosts of the stage that hold releases.
+    `witnesses` are the other hosts of the stage that hold releases; `unseen` are web hosts that
+    could not be reached, of which nobody knows what their pages name.
     `source` is None when nothing is built, as in a rollback; `back` are migrations to take back,
     and `origin` is what the release of a rollback was made from, if it is needed and git knows it.
     `stage` is the name of the stage.
@@ -53,6 +54,7 @@ class Target:
     origin: Source | None = None
     fleet: tuple[tuple[Host, Findings], ...] = ()
     witnesses: tuple[tuple[Host, Findings], ...] = ()
+    unseen: tuple[str, ...] = ()
     stage: str = ""
 
     @property

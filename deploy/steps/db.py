@@ -56,7 +56,7 @@ def migrate_now(t: Target) -> Iterator[Action]:
     live = t.code.id == t.found.web.current
     policy = t.project.db.destructive
     yield _migrated(t, "allow" if live and policy == AFTER_SWITCH else policy)
-    if live or policy != AFTER_SWITCH:
+    if live:  # of another release it is not known what else the database has
         yield _remembered(t)
 
 
@@ -79,12 +79,17 @@ def _again(t: Target) -> Iterator[Action]:
 def migrate_back(t: Target) -> Iterator[Action]:
     """take back the migrations that the old release does not know"""
     if t.back:
-        # Should this be cut off, nothing is known of the schema until somebody has migrated.
-        yield word("remember", f"{t.layout.root}/.deploy/migrated", "")
+        # Should this be cut off, it is known that it had begun, and nothing else of the schema.
+        yield word("remember", f"{t.layout.root}/.deploy/migrated", taking_back(t.run.id))
         how = ("--apply", t.run.id)
         after = (t.code.id, *_timeout(t))
         yield on_database(t, "goback.py", *how, after=after, code=t.back.code)
         yield _remembered(t)
+
+
+def taking_back(run_id: str) -> str:
+    """What is known of a database of which a run has begun to take migrations back."""
+    return f"back-{run_id}"
 
 
 def caught_up(host: Host, release: str, run_id: str) -> Command:

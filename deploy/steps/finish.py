@@ -21,6 +21,10 @@ def _made_live(t: Target) -> Iterator[tuple[str, Release]]:
 def prune(t: Target) -> Iterator[Action]:
     """take away releases and virtualenvs that nothing can go back to"""
     for kind, release in _made_live(t):
+        if kind == "static" and t.unseen:
+            unseen = ", ".join(t.unseen)
+            yield word("echo", f"warning: no static file is taken away: {unseen} may need it")
+            continue
         tree = t.found.tree(kind)
         gone = _gone(t, tree, release)
         base = t.layout.static if kind == "static" else t.layout.root

@@ -8,9 +8,10 @@ from deploy.steps import Phase, Target, step, word
 from deploy.steps.activate import verified
 
 
-@step("static.collect", roles=("web",))
+@step("static.collect", roles=("web", "worker"))
 def collect_on_web(t: Target) -> Iterator[Action]:
     """gather the static files into the release"""
+    # A worker renders mails and the like, and `static` in their templates needs the manifest.
     release = t.layout.release(t.code.id)
     if t.project.static.mode == "web":
         gather = (f"{release}/venv/bin/python", f"{t.layout.entry}/gather.py", t.layout.root)

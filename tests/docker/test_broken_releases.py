@@ -40,6 +40,38 @@ def test_a_broken_urlconf_is_found_in_the_idle_processes(
     unharmed.check()
 
 
+def test_a_page_that_fails_is_found_though_the_site_leads_everybody_to_https(
+    checkout: Checkout, unharmed: Unharmed
+) -> None:
+    only_https(checkout)
+    checkout.edit("guestbook/views.py", 'return HttpResponse("ok\\n"', 'raise ValueError("ok\\n"')
+    checkout.commit("Break the page that is asked for")
+    fails(checkout, 3, "web.warm web1,web2", "500")
+    unharmed.check()
+
+
+def test_a_site_that_leads_everybody_to_https_goes_live_with_its_api_heard(
+    checkout: Checkout, hosts: Hosts
+) -> None:
+    only_https(checkout)
+    heard = 'return HttpResponse(_request.headers.get("Authorization", "") + "\\n"'
+    checkout.edit("guestbook/views.py", 'return HttpResponse("ok\\n"', heard)
+    checkout.commit("Say what an API's client sends")
+    released = checkout.fab("deploy", "--json").result["release"]
+    led = hosts.get("web1", "/health/")
+    assert (led.status, led.headers["location"].partition(":")[0]) == (301, "https")
+    assert led.headers["x-release"] == released
+    asked = "-H 'X-Deploy-Asks: yes' -H 'Authorization: Token t0k' http://127.0.0.1/health/"
+    assert hosts.on("web1", f"curl -s {asked}") == "Token t0k\n"
+
+
+def only_https(checkout: Checkout) -> None:
+    """Nothing is answered over HTTP, not even the page that deploys ask for."""
+    settings = "config/settings/production.py"
+    checkout.edit(settings, 'env.bool("SECURE_SSL_REDIRECT", default=False)', "True")
+    checkout.edit(settings, '[r"^health/$"]', "[]")
+
+
 def test_the_same_failure_is_told_in_words(checkout: Checkout, unharmed: Unharmed) -> None:
     checkout.write(URLS, "urlpatterns = [\n")
     checkout.commit("Break the URLs")

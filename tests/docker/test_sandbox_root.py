@@ -119,6 +119,20 @@ def test_a_port_that_another_program_holds_is_refused_before_anything_changes(fl
     )
 
 
+def test_a_site_that_needs_python_in_apaches_own_processes_is_not_cut_off(fleet: Fleet) -> None:
+    theirs = "WSGIScriptAlias /theirs /srv/app.wsgi\n"
+    ours = "<IfDefine !DEPLOY_EMBEDDED>\n    WSGIRestrictEmbedded On\n</IfDefine>\n"
+    assert install(fleet, "theirs", theirs)[1] == "0"
+    said, code = install(fleet, "ours", ours)
+    assert code == "65"
+    assert "theirs.conf has a site in Apache's own processes" in said
+    theirs = (
+        "WSGIDaemonProcess theirs\nWSGIScriptAlias /theirs /srv/app.wsgi process-group=theirs\n"
+    )
+    assert install(fleet, "theirs", theirs)[1] == "0"
+    assert install(fleet, "ours", ours)[1] == "0"
+
+
 def test_a_port_of_apaches_own_is_not_taken(fleet: Fleet) -> None:
     assert install(fleet, "own", "Listen 127.0.0.1:8197\n")[1] == "0"
     assert install(fleet, "own", "# again\nListen 127.0.0.1:8197\n")[1] == "0"

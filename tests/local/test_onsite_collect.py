@@ -113,6 +113,12 @@ def test_settings_that_cannot_be_collected_with_are_refused(
     assert reason in refusal(site)
 
 
+def test_a_folder_to_which_a_page_adds_a_name_is_no_file_that_is_missing(site: Path) -> None:
+    template = "{% load static %}<img src=\"{% static 'pages/' %}{{ name }}\">"
+    write(site, {"templates/page.html": template})
+    collect(site)
+
+
 def test_a_settings_module_that_is_not_there_is_refused(site: Path) -> None:
     assert "pages.other cannot be loaded: ModuleNotFoundError" in refusal(site, "pages.other")
 

@@ -155,6 +155,21 @@ def test_packages_have_one_key_as_long_as_no_requirements_file_changes(top: Path
     assert change(top, "site/more.txt", "psycopg\nredis\n").requirements != before.requirements
 
 
+@pytest.mark.parametrize("line", ["./ours", "-e ./ours", "ours @ file:./ours"])
+def test_a_package_that_comes_with_the_code_is_installed_anew_when_it_changes(
+    top: Path, line: str
+) -> None:
+    change(top, "site/ours/setup.py", "1")
+    before = change(top, "site/more.txt", f"{line}\n")
+    assert change(top, "site/pages/views.py", "page").requirements == before.requirements
+    assert change(top, "site/ours/setup.py", "2").requirements != before.requirements
+
+
+def test_where_the_code_itself_is_installed_every_change_is_one_of_its_packages(top: Path) -> None:
+    before = change(top, "site/more.txt", "-e .\n")
+    assert change(top, "site/pages/views.py", "page").requirements != before.requirements
+
+
 def test_migrations_have_one_key_as_long_as_none_is_added_or_changed(top: Path) -> None:
     before = resolve(top, PROJECT, "", run)
     assert change(top, "site/pages/views.py", "page").migrations == before.migrations

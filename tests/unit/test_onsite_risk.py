@@ -26,6 +26,7 @@ def state() -> ProjectState:
         ("title", CHAR),
         ("text", models.TextField(null=True)),
         ("number", models.IntegerField()),
+        ("price", models.DecimalField(max_digits=9, decimal_places=2)),
         ("tags", models.ManyToManyField("shop.Other")),
         ("other", models.ForeignKey("shop.Other", models.CASCADE, related_name="+")),
     ]
@@ -124,8 +125,30 @@ def test_what_only_adds_or_changes_nothing_is_additive(operation: Any) -> None:
         ),
         (
             migrations.AlterField("page", "number", models.CharField(max_length=9)),
+            "destructive",
+            "column shop_page.number becomes CharField, and longer values are cut",
+        ),
+        (
+            migrations.AlterField("page", "text", models.CharField(max_length=99, null=True)),
+            "destructive",
+            "column shop_page.text becomes CharField, and longer values are cut",
+        ),
+        (
+            migrations.AlterField("page", "number", models.BooleanField()),
+            "destructive",
+            "column shop_page.number becomes BooleanField, and values are rounded or cut",
+        ),
+        (
+            migrations.AlterField(
+                "page", "price", models.DecimalField(max_digits=9, decimal_places=1)
+            ),
+            "destructive",
+            "column shop_page.price takes fewer digits, and values are rounded",
+        ),
+        (
+            migrations.AlterField("page", "number", models.DateField()),
             "narrowing",
-            "column shop_page.number becomes CharField",
+            "column shop_page.number becomes DateField",
         ),
         (
             migrations.AddIndex("page", models.Index(fields=["title"], name="by_title")),
@@ -259,3 +282,9 @@ def test_the_way_back_of_an_operation_is_told_if_there_is_one_and_it_does_someth
     operation: Any, says: str, table: str
 ) -> None:
     assert backwards(operation, "shop", state()) == (says, table)
+
+
+def test_what_is_cut_or_rounded_cannot_wait_until_after_the_switch() -> None:
+    cut = migrations.AlterField("page", "text", models.CharField(max_length=99, null=True))
+    assert risk(cut).destructive
+    assert not risk(cut).only_takes_away

@@ -359,3 +359,13 @@ def test_the_virtualenv_that_the_new_release_runs_on_is_kept_though_no_older_one
     target = replace(target, found=replace(said, venvs=(key, "unused", "v")))
     shown = [action.shown() for action in prune.build(target)]
     assert shown[-1] == "remove_venvs /srv/www/shop unused"
+
+
+def test_static_files_stay_while_a_web_host_cannot_say_which_of_them_its_pages_name() -> None:
+    static = HOSTS[2]
+    old = tuple(f"{number:06d}-aaaaaaa" for number in range(1, 9))
+    (_, target) = targets(Release(NEW, "b" * 40), SOURCE, (static,))
+    target = replace(target, found=replace(found(static), static=tree(*old)))
+    assert "remove_releases" in next(one.shown() for one in prune.build(target))
+    (said,) = prune.build(replace(target, unseen=("web2",)))
+    assert said.shown() == "echo 'warning: no static file is taken away: web2 may need it'"

@@ -16,7 +16,7 @@ OLD, NEW = "000001-aaaaaaa", "000002-bbbbbbb"
 DB = Host("db1", roles=("db",), project=Project(name="shop", root="/srv/www/shop"))
 OPEN = Entry(Run("r1", "rollback", "ann@desk"), "db1", ("db1",), {"web": Change(NEW, OLD)})
 TREE = Tree(current=NEW, complete={name: Release(name, migrations=name) for name in (OLD, NEW)})
-FOUND = Findings(root="ok", web=TREE, runs=(OPEN,), migrated="")
+FOUND = Findings(root="ok", web=TREE, runs=(OPEN,), migrated="back-r1")
 
 
 def parts(found: Findings) -> list[tuple[str, list[str]]]:
@@ -43,6 +43,10 @@ def test_where_the_data_is_that_comes_back_empty_is_said() -> None:
     said: list[object] = []
     assert list(recovery((DB,), {"db1": FOUND}, said.append))
     assert [one for one in said if "fab db.list" in str(one)]
+
+
+def test_a_database_of_which_nothing_is_known_is_left_alone_as_nobody_took_anything_back() -> None:
+    assert [name for name, _ in parts(replace(FOUND, migrated=""))] == [RESTORE.name]
 
 
 def test_a_database_that_is_known_to_fit_is_left_alone() -> None:

@@ -17,7 +17,7 @@ from deploy.stagefile import About
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "inventories" / "example.toml"
-LINE = re.compile(r"#([a-z_]+) = (.+)")
+LINE = re.compile(r"#([a-z0-9_]+) = (.+)")
 
 
 def written() -> dict[str, tuple[str, Any]]:
