@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from backups import amount, finish, must_fit, new, prune
+from backups import HALF, amount, finish, must_fit, new, prune
 from database import connect, where
 from engines import engine_of
 from schema import executor_of, name_of, pending
@@ -37,7 +37,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--keep", type=int, default=5, help="how many backups stay")
     parser.add_argument("--spare", default="", help="a backup that stays in any case")
     parser.add_argument("--if-pending", action="store_true", help="only before a migration")
-    parser.add_argument("--unless-empty", action="store_true", help="only if there is a table")
+    parser.add_argument("--before-restore", action="store_true", help="only if there is whole data")
     parser.add_argument("--database", default="default", help="the alias in DATABASES")
     parser.add_argument("root", type=Path)
     parser.add_argument("release")
@@ -48,7 +48,7 @@ def _save(options: argparse.Namespace) -> int:
     database = connect(options.database)
     if options.if_pending and not _needed(database):
         return 0
-    if options.unless_empty and _empty(database):
+    if options.before_restore and (_half(options.root) or _empty(database)):
         return 0
     engine = engine_of(database)
     with at_work(), new(options.root, options.of or options.release) as part:
@@ -76,6 +76,13 @@ def _needed(database: Any) -> bool:
     else:
         say(f"pending: {', '.join(map(name_of, waiting))}")
     return bool(waiting)
+
+
+def _half(root: Path) -> bool:
+    if not (root / HALF).exists():
+        return False
+    say("tell: the database may hold a part of a backup: not saved again; fab db.list has the rest")
+    return True
 
 
 def _empty(database: Any) -> bool:

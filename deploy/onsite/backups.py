@@ -22,6 +22,10 @@ from envfile import NotReady
 
 ABOUT = "about.json"
 PART = ".part-"
+HALF = ".deploy/restoring"
+"""Below the site's root while its database may hold a part of a backup: which one."""
+BEFORE = "before restoring"
+"""How a backup begins to say why it was made, if it was for that."""
 RESERVE = 64_000_000
 """Bytes of the disk that a backup leaves alone: the site and the journal are written, too."""
 CHUNK = 1024 * 1024
@@ -141,8 +145,16 @@ def amount(count: int) -> str:
 
 
 def prune(root: Path, keep: int, spare: str) -> list[str]:
-    """Take away all but the newest, and never `spare`; the names of what is gone."""
-    old = [backup["name"] for backup in listed(root)[keep:] if backup["name"] != spare]
+    """Take away all but the newest, and never `spare`; the names of what is gone.
+
+    Nor what was saved before a restore that left a part of a backup: only that has all data.
+    """
+    spared = BEFORE if (root / HALF).exists() else None
+    old = [
+        backup["name"]
+        for backup in listed(root)[keep:]
+        if backup["name"] != spare and not (spared and str(backup.get("why")).startswith(spared))
+    ]
     folder = root / "shared" / "backups"
     for name in old:
         gone = folder / f"{PART}{name}"

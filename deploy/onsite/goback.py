@@ -183,8 +183,10 @@ def _told(executor: Any, migration: Any) -> dict[str, Any]:
     risk = judge(migration, before, set(), atomic=True, empty=False)
     after = executor.loader.project_state(node, at_end=True)
     back = []
+    was = executor.loader.project_state(node, at_end=False)
     for operation in migration.operations:
-        says, table = backwards(operation, migration.app_label, after)
+        says, table = backwards(operation, migration.app_label, was, after)
+        operation.state_forwards(migration.app_label, was)
         count = rows(executor.connection, table) if table else None
         held = "" if count is None else f" ({count} row{'' if count == 1 else 's'})"
         back += [f"{says}{held}"] if says else []

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from applied import note, reconcile, standing
-from backups import data, named
+from backups import HALF, data, named
 from database import connect, first_line, where
 from engines import engine_of
 from envfile import NotReady
@@ -54,7 +54,10 @@ def _restore(options: argparse.Namespace) -> int:
     engine.check(path)
     if options.check:
         return 0
+    half = options.root / HALF
     with at_work(), take_turn(database, options.root, options.lock_timeout, options.wait):
+        if not options.into and not engine.IS_ONE_TRANSACTION:
+            half.write_text(options.name, encoding="utf-8")
         try:
             engine.restore(database, path, options.into, options.lock_timeout)
         except NotReady as error:
@@ -62,6 +65,7 @@ def _restore(options: argparse.Namespace) -> int:
     if options.into:
         say(f"tell: {options.name} is in {options.into} now; the site's own database is as it was")
     else:
+        half.unlink(missing_ok=True)
         say(f"tell: {where(database)} holds {options.name} of {backup['made']} now")
         try:
             _look(options, database)

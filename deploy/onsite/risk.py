@@ -17,9 +17,17 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from effects import DESTRUCTIVE, NARROWING, REWRITING, Effect, effects_of
-from tables import column_of, in_database, place_of, table_of, tables_of
+from tables import column_of, field_of, in_database, place_of, table_of, tables_of
 
-UNDONE = ("CreateModel", "AddField", "RunPython", "RunSQL", "DeleteModel", "RemoveField")
+UNDONE = (
+    "CreateModel",
+    "AddField",
+    "AlterField",
+    "RunPython",
+    "RunSQL",
+    "DeleteModel",
+    "RemoveField",
+)
 """Operations that data depends on when they are taken back."""
 
 
@@ -88,10 +96,10 @@ def judge(migration: Any, state: Any, fresh: set[str], *, atomic: bool, empty: b
     )
 
 
-def backwards(operation: Any, app: str, after: Any) -> tuple[str, str]:
+def backwards(operation: Any, app: str, before: Any, after: Any) -> tuple[str, str]:
     """What taking the operation back does to the data, and the table that then loses something.
 
-    Both are empty for what no data depends on. `after` is what stands now.
+    Both are empty for what no data depends on. `before` stands once it is taken back, `after` now.
     """
     kind = next((one.__name__ for one in type(operation).__mro__ if one.__name__ in UNDONE), "")
     if not kind or not operation.reversible or _does_nothing_backwards(operation):
@@ -104,9 +112,22 @@ def backwards(operation: Any, app: str, after: Any) -> tuple[str, str]:
     if kind == "AddField":
         place = place_of(after, app, operation.model_name, operation.name, operation.field)
         return f"going back drops {place}", table_of(after, app, operation.model_name)
+    if kind == "AlterField":
+        return _altered_back(operation, app, before, after)
     if kind in ("RunPython", "RunSQL"):
         return "going back runs code of its own", ""
     return "going back brings what it took away, but empty", ""
+
+
+def _altered_back(operation: Any, app: str, before: Any, after: Any) -> tuple[str, str]:
+    """What the field loses, or refuses, as it was before."""
+    field = field_of(before, app, operation.model_name, operation.name)
+    if field is None:
+        return "", ""
+    back = type(operation)(operation.model_name, operation.name, field)
+    found = [one for one in effects_of(back, app, after, before) if one.mark != REWRITING]
+    says = ", ".join(effect.says for effect in found if effect.mark)
+    return (f"going back: {says}", found[0].table) if says else ("", "")
 
 
 def _does_nothing_backwards(operation: Any) -> bool:

@@ -45,7 +45,7 @@ def restore(name: str, into: str = "") -> tuple[Step, ...]:
     def save_first(t: Target) -> Iterator[Action]:
         """save the data that is there now"""
         if t.project.db.backup != NEVER:
-            yield _saved(t, f"before restoring {name}", "--unless-empty", "--spare", name)
+            yield _saved(t, f"before restoring {name}", "--before-restore", "--spare", name)
 
     @step("db.restore", roles=("db",), phase=Phase.COMMIT, leaves=HALF)
     def put_back(t: Target) -> Iterator[Action]:

@@ -124,6 +124,19 @@ def test_only_the_newest_stay_and_the_one_that_is_being_restored(root: Path) -> 
     assert first not in listed(root)
 
 
+def test_what_was_saved_before_a_restore_that_failed_half_way_stays_until_one_succeeds(
+    root: Path,
+) -> None:
+    """Else doing it again would save the half, and in the end take away the only whole data."""
+    whole = saved(root, "--why", "before restoring 20260101-120000-000000-aa", "--before-restore")
+    (root / ".deploy" / "restoring").write_text("20260101-120000-000000-aa")
+    last = saved(root, "--keep", "1")
+    assert listed(root) == [last, whole]
+    said = run(root, "backup.py", "--before-restore", str(root), RELEASE)
+    assert "not saved again" in said
+    assert listed(root) == [last, whole]
+
+
 def test_what_is_half_written_is_never_listed_and_is_gone_after_the_next_one(root: Path) -> None:
     name = saved(root)
     half = root / "shared" / "backups" / f".part-{name[:-1]}b"

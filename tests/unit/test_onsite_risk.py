@@ -281,7 +281,21 @@ PAGES = "shop_page"
 def test_the_way_back_of_an_operation_is_told_if_there_is_one_and_it_does_something(
     operation: Any, says: str, table: str
 ) -> None:
-    assert backwards(operation, "shop", state()) == (says, table)
+    before = state()
+    assert backwards(operation, "shop", before, state()) == (says, table)
+
+
+def test_what_a_wider_column_loses_on_the_way_back_is_told() -> None:
+    wider = migrations.AlterField("page", "title", models.TextField())
+    before, after = state(), state()
+    wider.state_forwards("shop", after)
+    says, table = backwards(wider, "shop", before, after)
+    assert says == (
+        "going back: column shop_page.title becomes CharField, and longer values are cut"
+    )
+    assert table == PAGES
+    back = migrations.AlterField("page", "text", models.TextField(null=True, help_text="x"))
+    assert backwards(back, "shop", state(), state()) == ("", "")
 
 
 def test_what_is_cut_or_rounded_cannot_wait_until_after_the_switch() -> None:
