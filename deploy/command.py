@@ -7,6 +7,8 @@ from pathlib import Path
 
 QUIET_LIMIT = 60.0
 """Seconds a command may say nothing before it counts as hung."""
+KEEP = 1024 * 1024
+"""Bytes of what a command says that are kept: the beginning, and most of the end."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,7 @@ class Command:
     `stdin` is for text that must not show in a process list, secrets above all: it is neither
     printed in a plan nor logged. `quiet_limit` counts seconds without output, not duration, so
     a slow command that still talks is never cut off. `changes` is false for a look that is
-    allowed without the lock.
+    allowed without the lock. On this machine, `keep` bytes of its output are kept.
     """
 
     argv: tuple[str, ...]
@@ -26,6 +28,7 @@ class Command:
     stdin: str = field(default="", repr=False)
     quiet_limit: float = QUIET_LIMIT
     changes: bool = True
+    keep: int = KEEP
 
     def __post_init__(self) -> None:
         if not self.argv:

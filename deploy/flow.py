@@ -111,6 +111,12 @@ DEPLOY = Flow(
     ),
 )
 
+
+def _on_static_hosts(which: Step) -> Step:
+    """The step for static hosts alone: whoever names others with -R has nothing released there."""
+    return replace(which, roles=("static",))
+
+
 DEPLOY_STATIC = Flow(
     "deploy-static",
     (
@@ -121,11 +127,11 @@ DEPLOY_STATIC = Flow(
         check_sent,
         invalidate,
         static_server,
-        begin,
+        _on_static_hosts(begin),
         switch,
-        decide,
-        commit,
-        prune,
+        _on_static_hosts(decide),
+        _on_static_hosts(commit),
+        _on_static_hosts(prune),
     ),
     roles=("static",),
 )

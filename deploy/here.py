@@ -145,7 +145,7 @@ class Here:
         """Run a command. An `Upload` is a defect of the plan: there is nothing to send here."""
         if not isinstance(action, Command):
             raise TypeError(f"nothing is uploaded to this machine: {action}")
-        output = Output(on_line)
+        output = Output(on_line, action.keep)
         began = time.monotonic()
         code = self._run(action, output)
         said = output.end()

@@ -31,6 +31,8 @@ def arguments() -> list[Argument]:
 
 def asked(args: Mapping[str, Any], start: Path, environ: Mapping[str, str]) -> Asked:
     """What the options say; Refused if one of them makes no sense. `start` is the fabfile's."""
+    if args["inventory"].value == "":
+        raise Refused("-I was given nothing: an empty variable must not mean the usual stage")
     top = find_top(start)
     return Asked(
         top=top,

@@ -3,14 +3,12 @@
 import codecs
 import re
 
-from deploy.command import OnLine
+from deploy.command import KEEP, OnLine
 
 LINE_LIMIT = 8 * 1024
 """Characters of one line that are shown."""
 HEAD_LIMIT = 64 * 1024
 """Bytes kept from the beginning of an output that is too long to be kept whole."""
-KEEP_LIMIT = 1024 * 1024
-"""Bytes kept of one output."""
 
 # Controls other than tab, and what reorders or hides text: a host must not draw on our terminal.
 _UNSAFE = re.compile(
@@ -26,7 +24,8 @@ def shown(text: str) -> str:
 class Kept:
     """The beginning and the end of a stream of bytes, in bounded memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = KEEP) -> None:
+        self._limit = limit
         self._head = bytearray()
         self._tail = bytearray()
         self._left_out = 0
@@ -36,7 +35,7 @@ class Kept:
         room = HEAD_LIMIT - len(self._head)
         self._head += data[:room]
         self._tail += data[room:] if room else data
-        if len(self._tail) > 2 * KEEP_LIMIT:
+        if len(self._tail) > 2 * self._limit:
             self._trim()
 
     def text(self) -> str:
@@ -46,7 +45,7 @@ class Kept:
         return (bytes(self._head) + gap + bytes(self._tail)).decode("utf-8", "replace")
 
     def _trim(self) -> None:
-        surplus = len(self._tail) - (KEEP_LIMIT - HEAD_LIMIT)
+        surplus = len(self._tail) - (self._limit - HEAD_LIMIT)
         if surplus > 0:
             del self._tail[:surplus]
             self._left_out += surplus
@@ -55,9 +54,9 @@ class Kept:
 class Output:
     """One program's output: `on_line` gets each line as it comes, `end` gives the whole."""
 
-    def __init__(self, on_line: OnLine) -> None:
+    def __init__(self, on_line: OnLine, keep: int = KEEP) -> None:
         self._on_line = on_line
-        self._kept = Kept()
+        self._kept = Kept(keep)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._rest = ""
         self._dropped = 0
@@ -74,7 +73,7 @@ class Output:
         self.feed(f"{line}\n".encode())
 
     def end(self) -> str:
-        """Show what is left without a newline, and return the output, at most 1 MiB of it."""
+        """Show what is left without a newline; the output, at most `keep` bytes of it."""
         self._lines(self._decoder.decode(b"", final=True))
         if self._rest or self._dropped:
             self._show(self._rest)

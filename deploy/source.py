@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from posixpath import normpath
 
 from deploy.command import Command, Result
 from deploy.errors import Refused
@@ -12,14 +13,17 @@ from deploy.project import Project
 
 RunHere = Callable[[Command], Result]
 FULL_REVISION = re.compile(r"[0-9a-f]{40}")
-REFERENCE = re.compile(r"^(?:-r|-c|--requirement|--constraint)[ =]?\s*(?P<file>\S+)", re.MULTILINE)
+REFERENCE = re.compile(
+    r"^[ \t]*(?:-r|-c|--requirement|--constraint)[ \t=]*(?P<file>[^\s#]+)", re.MULTILINE
+)
+"""Another requirements file, seen from the one that names it."""
 
 BROUGHT_ALONG = re.compile(
-    r"^[ \t]*(?:(?:-e|--editable)[ =][ \t]*)?(?:[\w.-]+[ \t]*@[ \t]*file:)?"
-    r"(?P<folder>\.(?:/[^\s\[;#]*)?)(?=[\s\[;#]|$)",
+    r"^[ \t]*(?:(?:-e|--editable)[ \t=]+)?(?:[\w.-]+(?:\[[^\]]*\])?[ \t]*@[ \t]*file:(?://)?)?"
+    r"(?P<path>\.(?=[\s\[;#]|$)|[\w.-]*/[^\s\[;#:]*)(?=[\s\[;#]|$)",
     re.MULTILINE,
 )
-"""A package that comes with the code: `.`, `-e ./packages/ours`, `ours @ file:./packages/ours`."""
+"""A package that comes with the code, a folder or a wheel: `.`, `-e ./ours`, `a @ file:ours/a`."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,10 @@ def _commits(git: "_Git", between: str, where: tuple[str, ...]) -> tuple[Commit,
     return tuple(Commit(*line.split("\t", 2)) for line in lines if line.count("\t") >= 2)
 
 
+GIT_KEEPS = 256 * 1024 * 1024
+"""Bytes of an answer: a listing has a line for each of many thousand files."""
+
+
 class _Git:
     """Questions to git about one repository, each an argument list that no shell sees."""
 
@@ -125,7 +133,8 @@ class _Git:
         self._run = run
 
     def ask(self, *argv: str) -> Result:
-        return self._run(Command(("git", "-C", str(self._top), *argv), changes=False))
+        argv = ("git", "-C", str(self._top), *argv)
+        return self._run(Command(argv, changes=False, keep=GIT_KEEPS))
 
     def say(self, *argv: str) -> str:
         result = self.ask(*argv)
@@ -136,6 +145,8 @@ class _Git:
     def prefix(self) -> str:
         """Where in its repository this folder is: "backend/", or nothing if it is the top."""
         found = self.ask("rev-parse", "--show-prefix")
+        if not found.ok and "not a git repository" not in found.output:
+            raise Refused(f"git does not open {self._top}: {found.output.strip()[-400:]}")
         if not found.ok:
             raise Refused(
                 f"{self._top} is not a git repository, and releases are made of commits",
@@ -168,14 +179,19 @@ class _Git:
 
     def listing(self, tree: str) -> dict[str, str]:
         lines = self.say("ls-tree", "-r", "-z", "--full-tree", tree).split("\0")
+        if modules := [line.partition("\t")[2] for line in lines if line.startswith("160000 ")]:
+            raise Refused(
+                f"{modules[0]} is a submodule, of which git exports nothing but an empty folder",
+                hint="have its files in this repository, or install it as a package",
+            )
         pairs = (line.split("\t", 1) for line in lines if "\t" in line)
         return {path: facts.split(" ")[2] for facts, path in pairs}
 
 
 def _refuse_uncommitted(git: _Git, source: str) -> None:
-    said = git.ask("status", "--porcelain", "--untracked-files=normal", "--", source or ".")
-    changed = [line[3:] for line in said.output.splitlines() if line.strip()]
-    if said.ok and changed:
+    said = git.say("status", "--porcelain", "--untracked-files=normal", "--", source or ".")
+    changed = [line[3:] for line in said.splitlines() if line.strip()]
+    if changed:
         shown = ", ".join(changed[:3]) + (", ..." if len(changed) > 3 else "")
         raise Refused(
             f"{len(changed)} changed file(s) are not committed and would not be released: {shown}",
@@ -198,14 +214,29 @@ def _requirements_key(git: _Git, path: str, listing: dict[str, str]) -> str:
         seen.add(name)
         digest.update(listing[name].encode())
         text = git.say("cat-file", "blob", listing[name])
-        folder = PurePosixPath(name).parent
-        waiting += [str(folder / match["file"]) for match in REFERENCE.finditer(text)]
+        waiting += _referred_to(name, text, listing)
         for match in BROUGHT_ALONG.finditer(text):
             # pip sees these paths from where it is started, not from the file.
-            inside = str(PurePosixPath(match["folder"]))
-            mine = [at for at in listing if inside == "." or at.startswith(f"{inside}/")]
+            path = normpath(match["path"])
+            mine = [at for at in listing if path in (".", at) or at.startswith(f"{path}/")]
             digest.update("".join(f"{at} {listing[at]}\n" for at in sorted(mine)).encode())
     return digest.hexdigest()[:12]
+
+
+def _referred_to(name: str, text: str, listing: dict[str, str]) -> list[str]:
+    """The requirements files that this one names; Refused if one of them is not in the source."""
+    found = []
+    for match in REFERENCE.finditer(text):
+        if "://" in match["file"]:
+            continue
+        path = normpath(f"{PurePosixPath(name).parent}/{match['file']}")
+        if path not in listing:
+            raise Refused(
+                f"{name} refers to {match['file']}, which is not in the source",
+                hint="commit it, or move it below the folder that holds manage.py",
+            )
+        found.append(path)
+    return found
 
 
 def _migrations_key(listing: dict[str, str], requirements: str) -> str:

@@ -13,6 +13,12 @@ export_code() {
   # Anywhere but at the top, git would look for the folder's name in the tree.
   git -C "$2/$(git -C "$2" rev-parse --show-cdup)" archive --format=tar --output="$new.tar" "$3"
   tar -xf "$new.tar" -C "$new"
+  pointer=$(find "$new" -type f -size -2k -exec grep -lx 'version https://git-lfs.github.com/spec/v1' {} + | head -n 1)
+  if [ -n "$pointer" ]; then
+    echo "${pointer#"$new"/} is only a pointer to a file of Git LFS: git lfs install, git lfs pull; where" \
+      "source is a folder, .gitattributes has to lie in it" >&2
+    return 65
+  fi
   if [ -n "$(find "$new" -type l -print -quit)" ]; then return 0; fi
   (cd "$new" && find . -type f -printf '%P\0' | LC_ALL=C sort -z >"$new.names" &&
     xargs -0 -r sha256sum -z -- <"$new.names" >"$new.sums" && mv "$new.names" .pushed)

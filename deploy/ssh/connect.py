@@ -1,11 +1,13 @@
 """What an inventory and the SSH configuration say about a host, as a connection."""
 
 import logging
+import shlex
+from io import StringIO
 from pathlib import Path
 
 import fabric
 from paramiko import SSHConfig
-from paramiko.ssh_exception import ConfigParseError
+from paramiko.ssh_exception import ConfigParseError, CouldNotCanonicalize
 
 from deploy.errors import Refused
 from deploy.host import Host, Ssh
@@ -13,6 +15,8 @@ from deploy.ssh.connection import Connection
 from deploy.ssh.hostkeys import StrictHostKeys
 from deploy.ssh.known_hosts import load
 
+INCLUDED = 16
+"""How deep files may include each other, as in OpenSSH."""
 SYSTEM_KNOWN_HOSTS = Path("/etc/ssh/ssh_known_hosts")
 
 
@@ -24,7 +28,14 @@ def connect(host: Host, config: fabric.Config | None = None) -> Connection:
     # Without this, errors in Paramiko's threads appear on the terminal.
     logging.getLogger("paramiko").addHandler(logging.NullHandler())
     ssh_config = _ssh_config(host.ssh.config)
-    return _connection(host.name, host.address, host.ssh, _configured(config, ssh_config))
+    try:
+        return _connection(host.name, host.address, host.ssh, _configured(config, ssh_config))
+    except (KeyError, ValueError, RecursionError, CouldNotCanonicalize) as error:
+        raise Refused(
+            f"{host.name}: what the SSH configuration says of {host.address} is not understood:"
+            f" {type(error).__name__}: {str(error)[:200]}",
+            hint="fab -S FILE names another one; config = under [ssh] does so for a stage",
+        ) from None
 
 
 def _connection(name: str, address: str, ssh: Ssh, config: fabric.Config) -> Connection:
@@ -65,7 +76,8 @@ def _gateway(name: str, address: str, ssh: Ssh, config: fabric.Config) -> Connec
     through = Ssh(
         user=user,
         port=int(port or 0),
-        identity=ssh.identity,
+        # A gateway that has a key of its own in the SSH configuration is entered with that.
+        identity="" if config.base_ssh_config.lookup(target).get("identityfile") else ssh.identity,
         known_hosts=ssh.known_hosts,
         config=ssh.config,
         gateway=before,
@@ -80,14 +92,30 @@ def _ssh_config(path: str) -> SSHConfig:
     file = Path(path or Path.home() / ".ssh" / "config")
     config = SSHConfig()
     try:
-        with file.open() as lines:
-            config.parse(lines)
+        config.parse(StringIO(_with_included(file)))
     except FileNotFoundError:
         if path:
             raise Refused(f"the SSH configuration {path} does not exist") from None
     except (OSError, UnicodeDecodeError, ConfigParseError) as error:
         raise Refused(f"the SSH configuration {file} cannot be read: {error}") from None
     return config
+
+
+def _with_included(file: Path, depth: int = 0) -> str:
+    """The text of the file, with what it includes at its top: Paramiko passes `Include` by."""
+    lines, blocks = [], False
+    for line in file.read_text().splitlines():
+        keyword, _, rest = line.strip().replace("=", " ", 1).partition(" ")
+        blocks = blocks or keyword.lower() in ("host", "match")
+        if keyword.lower() != "include" or blocks or depth > INCLUDED:
+            lines.append(line)
+            continue
+        for pattern in shlex.split(rest):
+            path = Path.home() / ".ssh" / Path(pattern).expanduser()
+            found = sorted(Path("/").glob(str(path)[1:]))
+            lines += [_with_included(one, depth + 1) for one in found]
+            lines.append("Host *")  # what follows is for all hosts again
+    return "\n".join(lines) + "\n"
 
 
 def _configured(config: fabric.Config | None, ssh_config: SSHConfig) -> fabric.Config:

@@ -45,7 +45,7 @@ class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric ships no ty
             _identity_file=identity,
             _opening=threading.RLock(),
             _waiting_for="",
-            _usual=dict(self.connect_kwargs),
+            _usual=_with_keys_that_are_there(self.connect_kwargs),
             _policy=policy,
             _timeout=timeout,
         )
@@ -134,6 +134,17 @@ class Connection(fabric.Connection):  # type: ignore[misc]  # Fabric ships no ty
             half_open.close()
         if isinstance(self.gateway, Connection):
             self.gateway.close()
+
+
+def _with_keys_that_are_there(settings: dict[str, Any]) -> dict[str, Any]:
+    """As OpenSSH does: an IdentityFile that does not exist is passed by, and the agent is asked."""
+    files = settings.get("key_filename")
+    if not files:
+        return dict(settings)
+    named = [files] if isinstance(files, str) else list(files)
+    there = [file for file in named if Path(file).expanduser().exists()]
+    rest = {key: value for key, value in settings.items() if key != "key_filename"}
+    return {**rest, "key_filename": there} if there else rest
 
 
 def _ran_out(error: Exception, until: float) -> bool:

@@ -12,6 +12,7 @@ from deploy.steps import HERE, Target, step
 from deploy.workshop import ONSITE, builds_alike, venv_key
 
 BUILD = str(Path(__file__).parent.parent / "local" / "build.sh")
+PIP_AS = str(Path(BUILD).with_name("pip_as.py"))
 BUILD_QUIET = 300.0
 """Seconds that pip may be silent while it compiles a package."""
 
@@ -46,7 +47,7 @@ def wheels(t: Target) -> Iterator[Action]:
     for key, found in lacking.items():
         made = t.workshop.wheels(key)
         if not made.exists():
-            pip = (python, "-m", "pip", *_how(found))
+            pip = (python, *_how(found))
             source = t.workshop.export(t.made_from)
             yield _build("fetch_wheels", made, source, t.project.requirements, *pip)
 
@@ -57,10 +58,11 @@ def _how(found: Findings) -> tuple[str, ...]:
     The last word asks for the directory, which build.sh adds.
     """
     if builds_alike(found):
-        return ("wheel", "-w")
+        return ("-m", "pip", "wheel", "-w")
     major, minor = found.python.split(".")[:2]
     tag = f"cp{major}{minor}"
-    words = ["download", "--only-binary=:all:", "--implementation", "cp", "--abi", tag, "--abi"]
+    words = [PIP_AS, found.python, found.platform.removeprefix("linux-")]
+    words += ["download", "--only-binary=:all:", "--implementation", "cp", "--abi", tag, "--abi"]
     words += ["abi3", "--abi", "none", "--python-version", f"{major}.{minor}"]
     for platform in _platforms(found):
         words += ["--platform", platform]

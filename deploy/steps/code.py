@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 
-from deploy.command import Action, Upload
+from deploy.command import Action, Command, Upload
 from deploy.host import CODE
 from deploy.steps import Target, step, word
 from deploy.workshop import ONSITE, entry_digest, venv_key
@@ -34,20 +34,14 @@ def install(t: Target) -> Iterator[Action]:
 
 
 def _built(t: Target, key: str) -> Iterator[Action]:
-    requirements = f"{t.layout.release(t.code.id)}/{t.project.requirements}"
-    how: tuple[str, ...] = ()
+    argv = ("build_venv", t.layout.root, key, t.project.python)
     if t.project.install == "wheels":
         yield Upload(t.workshop.wheels(key), t.layout.wheels(key))
-        how = ("--no-index", "--find-links", t.layout.wheels(key))
-    yield word(
-        "build_venv",
-        t.layout.root,
-        key,
-        t.project.python,
-        requirements,
-        *how,
-        quiet_limit=PIP_QUIET,
-    )
+        yield word(*argv, t.layout.wheels(key), quiet_limit=PIP_QUIET)
+        return
+    # pip sees paths of packages that come with the code from where it is started.
+    asked, release = (*argv, "-r", t.project.requirements), t.layout.release(t.code.id)
+    yield Command(asked, cwd=release, quiet_limit=PIP_QUIET)
 
 
 @step("code.entry", roles=CODE, needs=("rsync",))

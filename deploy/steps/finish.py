@@ -36,7 +36,7 @@ def prune(t: Target) -> Iterator[Action]:
                 yield from _unused_venvs(t, tree, gone)
 
 
-@step("code.discard", roles=("db",), phase=Phase.FINISH)
+@step("code.discard", roles=CODE, phase=Phase.FINISH)
 def discard(t: Target) -> Iterator[Action]:
     """take the code away again that was only there to be looked at"""
     yield word("remove_releases", t.layout.root, t.code.id, quiet_limit=300.0)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from deploy import ledger, main, status
 from deploy import pending as waiting
 from deploy.asked import Asked
+from deploy.errors import Refused
 from deploy.flow import DEPLOY, DEPLOY_STATIC, ROLLBACK, Flow
 from deploy.outcome import Outcome
 from deploy.rollback import go_back
@@ -22,6 +23,13 @@ def allowing(asked: Asked) -> Asked:
     return asked.setting("db.destructive", "allow")
 
 
+def named(flag: str, value: str | None) -> str:
+    """What stands behind the flag, nothing if it was not given; Refused if it was given nothing."""
+    if value == "":
+        raise Refused(f"{flag} was given nothing: an empty variable must not mean the usual one")
+    return value or ""
+
+
 def release_tasks(
     deploy_flow: Flow = DEPLOY,
     static_flow: Flow = DEPLOY_STATIC,
@@ -32,17 +40,21 @@ def release_tasks(
     @fleet_task(
         help={"revision": REVISION, "allow_destructive": ALLOW_DESTRUCTIVE}, takes_bucket=True
     )
-    def deploy(c: FleetContext, revision: str = "", allow_destructive: bool = False) -> Outcome:
+    def deploy(
+        c: FleetContext, revision: str | None = None, allow_destructive: bool = False
+    ) -> Outcome:
         """Release to all selected hosts: push, install, collect, migrate, switch, verify."""
+        which = named("--revision", revision)
         asked = allowing(c.asked) if allow_destructive else c.asked
         with means(asked, "deploy") as world:
-            return main.deploy(asked, world, revision, deploy_flow)
+            return main.deploy(asked, world, which, deploy_flow)
 
     @fleet_task(help={"revision": REVISION}, takes_bucket=True)
-    def deploy_static(c: FleetContext, revision: str = "") -> Outcome:
+    def deploy_static(c: FleetContext, revision: str | None = None) -> Outcome:
         """Release the static files alone: collect here, send to the static hosts, switch."""
+        which = named("--revision", revision)
         with means(c.asked, "deploy-static") as world:
-            return main.deploy(c.asked, world, revision, static_flow)
+            return main.deploy(c.asked, world, which, static_flow)
 
     @fleet_task(
         help={
@@ -53,19 +65,24 @@ def release_tasks(
         takes_bucket=True,
     )
     def rollback(
-        c: FleetContext, to: str = "", keep_schema: bool = False, migrate_back: bool = False
+        c: FleetContext,
+        to: str | None = None,
+        keep_schema: bool = False,
+        migrate_back: bool = False,
     ) -> Outcome:
         """Go back to the release before, or to a named one, and verify it."""
+        target = named("--to", to)
         schema = wish(keep_schema=keep_schema, migrate_back=migrate_back)
         with means(c.asked, "rollback") as world:
-            return go_back(c.asked, world, to, rollback_flow, schema)
+            return go_back(c.asked, world, target, rollback_flow, schema)
 
     @fleet_task(help={"revision": REVISION}, takes_bucket=True)
-    def plan(c: FleetContext, revision: str = "") -> Outcome:
+    def plan(c: FleetContext, revision: str | None = None) -> Outcome:
         """Show what deploy would do on each host, command by command. Changes nothing."""
+        which = named("--revision", revision)
         asked = replace(c.asked, dry=True)
         with means(asked, "plan", logged=False) as world:
-            return main.deploy(asked, world, revision, deploy_flow)
+            return main.deploy(asked, world, which, deploy_flow)
 
     return deploy, deploy_static, rollback, plan
 

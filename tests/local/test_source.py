@@ -165,6 +165,52 @@ def test_a_package_that_comes_with_the_code_is_installed_anew_when_it_changes(
     assert change(top, "site/ours/setup.py", "2").requirements != before.requirements
 
 
+@pytest.mark.parametrize("line", ["ours", "./ours", "-e packages/ours", "a @ file:packages/ours"])
+def test_a_path_without_a_dot_is_one_all_the_same(top: Path, line: str) -> None:
+    path = "ours" if "packages" not in line else "packages/ours"
+    change(top, f"site/{path}/setup.py", "1")
+    before = change(top, "site/more.txt", f"  {line}/\n")
+    assert change(top, f"site/{path}/setup.py", "2").requirements != before.requirements
+
+
+def test_a_wheel_that_comes_with_the_code_is_installed_anew_when_it_changes(top: Path) -> None:
+    change(top, "site/wheels/x.whl", "1")
+    before = change(top, "site/more.txt", "./wheels/x.whl\n")
+    assert change(top, "site/wheels/x.whl", "2").requirements != before.requirements
+
+
+def test_a_requirements_file_beside_another_folder_is_a_part_of_the_key(top: Path) -> None:
+    change(top, "site/common/base.txt", "Django\n")
+    before = change(top, "site/more.txt", "  -r ./common/../common/base.txt\n")
+    assert change(top, "site/common/base.txt", "Django==5\n").requirements != before.requirements
+
+
+def test_a_requirements_file_that_is_not_there_is_refused_rather_than_passed_by(top: Path) -> None:
+    with pytest.raises(
+        Refused, match=r"more\.txt refers to \.\./gone\.txt, which is not in the source"
+    ):
+        change(top, "site/more.txt", "-r ../gone.txt\n")
+
+
+def test_a_submodule_is_refused_as_git_would_export_an_empty_folder(top: Path) -> None:
+    commit = git(top, "rev-parse", "HEAD")
+    where = git(top, "rev-parse", "--show-prefix")
+    git(top, "update-index", "--add", "--cacheinfo", f"160000,{commit},{where}site/theme")
+    git(top, "commit", "-qm", "Add a submodule")
+    with pytest.raises(Refused, match="theme is a submodule"):
+        resolve(top, PROJECT, "HEAD", run)
+
+
+def test_a_listing_of_many_thousand_files_is_read_whole(top: Path) -> None:
+    for number in range(12_000):
+        path = top / "site" / "many" / f"{number:05}-{'x' * 60}.txt"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("")
+    git(top, "add", "-A")
+    git(top, "commit", "-qm", "Add many files")
+    resolve(top, PROJECT, "HEAD", run)
+
+
 def test_where_the_code_itself_is_installed_every_change_is_one_of_its_packages(top: Path) -> None:
     before = change(top, "site/more.txt", "-e .\n")
     assert change(top, "site/pages/views.py", "page").requirements != before.requirements

@@ -226,6 +226,45 @@ def test_the_ssh_configuration_is_honoured(machine: Machines, reach: Reach, tmp_
     assert link.execute(Command(("true",)), lambda _: None).ok
 
 
+def test_what_the_ssh_configuration_includes_counts_and_a_key_that_is_gone_is_passed_by(
+    machine: Machines, reach: Reach, tmp_path: Path
+) -> None:
+    web = machine("web1")
+    (tmp_path / "included").write_text(f"Host shop\n HostName 127.0.0.1\n Port {web.server.port}\n")
+    config = tmp_path / "config"
+    config.write_text(
+        f"Include {tmp_path}/inc*\nUser deploy\nIdentityFile {tmp_path}/gone\n"
+        f"IdentityFile {web.host.ssh.identity}\n"
+    )
+    host = web.with_ssh(config=str(config), port=0, user="", identity="")
+    link = reach(replace(host, address="shop"))
+    assert link.execute(Command(("true",)), lambda _: None).ok
+
+
+@pytest.mark.parametrize(
+    "line", ["ForwardAgent $SSH_AUTH_SOCK", "ProxyJump a,b", "ConnectTimeout 3s"]
+)
+def test_what_is_not_understood_of_the_ssh_configuration_is_refused_by_name(
+    machine: Machines, tmp_path: Path, line: str
+) -> None:
+    config = tmp_path / "config"
+    config.write_text(f"Host *\n {line}\n")
+    with pytest.raises(
+        Refused, match=r"what the SSH configuration says of 127\.0\.0\.1 is not understood"
+    ):
+        Link(machine("web1").with_ssh(config=str(config)), "")
+
+
+def test_a_gateway_with_a_key_of_its_own_is_not_offered_the_hosts(
+    machine: Machines, tmp_path: Path
+) -> None:
+    web, config = machine("web1"), tmp_path / "config"
+    for line, offered in (("IdentityFile /its/own", ""), ("Port 2222", web.host.ssh.identity)):
+        config.write_text(f"Host bastion\n {line}\n")
+        gateway = connect(web.with_ssh(config=str(config), gateway="bastion")).gateway
+        assert gateway._identity_file == offered
+
+
 def test_a_gateway_is_gone_through(machine: Machines, reach: Reach) -> None:
     gate, web = machine("gate"), machine("web1")
     gateway = f"deploy@127.0.0.1:{gate.server.port}"

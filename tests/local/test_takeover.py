@@ -207,6 +207,22 @@ def test_what_cannot_be_shown_without_being_done_is_refused_dry(
     assert f"{task} cannot be shown without being done: nothing was done" in done.stderr
 
 
+@pytest.mark.parametrize("words", [("deploy", "--revision", ""), ("rollback", "--to", "")])
+def test_what_is_named_by_an_empty_variable_is_refused(
+    fab: Run, project: Path, words: tuple[str, ...]
+) -> None:
+    (project / "fabfile.py").write_text("from deploy.tasks import namespace\nns = namespace()\n")
+    done = fab(*words, program=FABD)
+    assert done.returncode == 2
+    assert f"{words[1]} was given nothing" in done.stderr
+
+
+def test_an_empty_stage_does_not_mean_the_usual_one(fab: Run) -> None:
+    done = fab("-I", "", "deploy")
+    assert done.returncode == 2
+    assert "-I was given nothing" in done.stderr
+
+
 def test_settings_can_be_given_for_one_run(fab: Run) -> None:
     done = fab("--set", "web.threads=8", "code.push", "--set", "keep=3")
     assert done.stdout == "pushing (('web.threads', '8'), ('keep', '3'))\n"

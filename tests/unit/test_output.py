@@ -2,7 +2,8 @@
 
 import pytest
 
-from deploy.output import HEAD_LIMIT, KEEP_LIMIT, LINE_LIMIT, Kept, Output, shown
+from deploy.command import KEEP
+from deploy.output import HEAD_LIMIT, LINE_LIMIT, Kept, Output, shown
 
 
 def said(*pieces: bytes) -> tuple[list[str], str]:
@@ -62,10 +63,10 @@ def test_beginning_and_end_of_a_long_output_are_kept() -> None:
     for number in range(60):
         kept.add(bytes([65 + number % 26]) * 100_000)
     text = kept.text()
-    assert len(text) < KEEP_LIMIT + 100
+    assert len(text) < KEEP + 100
     assert text.startswith("A" * HEAD_LIMIT)
     assert text.endswith("H" * 100_000)
-    assert f"\n[{6_000_000 - KEEP_LIMIT} bytes left out]\n" in text
+    assert f"\n[{6_000_000 - KEEP} bytes left out]\n" in text
 
 
 def test_our_own_last_line_begins_a_line() -> None:

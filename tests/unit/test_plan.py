@@ -369,3 +369,8 @@ def test_static_files_stay_while_a_web_host_cannot_say_which_of_them_its_pages_n
     assert "remove_releases" in next(one.shown() for one in prune.build(target))
     (said,) = prune.build(replace(target, unseen=("web2",)))
     assert said.shown() == "echo 'warning: no static file is taken away: web2 may need it'"
+
+
+def test_static_files_are_released_to_static_hosts_alone_whatever_r_names() -> None:
+    """Else a web host would record a release that nobody has sent to it."""
+    assert DEPLOY_STATIC.served == {"static"}
