@@ -116,7 +116,8 @@ def _hosts(asked: Asked, stage: Stage, flow: Flow) -> tuple[Host, ...]:
     selected = asked.select(stage, flow.roles)
     hosts = participants(stage, selected, asked.roles or flow.roles, flow.served)
     if not hosts and flow.served != {HERE}:
-        raise Refused("none of the selected hosts has a role that holds releases")
+        roles = ", ".join(sorted(flow.served - {HERE}))
+        raise Refused(f"{flow.verb} is for hosts of role {roles}: none of those is selected")
     return hosts
 
 
