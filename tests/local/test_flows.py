@@ -345,7 +345,7 @@ def test_the_second_ctrl_c_leaves_at_once_though_an_undo_hangs(fleet: Fleet) -> 
     ended = fleet.path / "ended"
 
     def takes_long(_t: Target) -> Iterator[Action]:
-        yield Command(("sh", "-c", f"sleep 20; touch {ended}"))
+        yield Command(("sh", "-c", f"sleep 20 && touch {ended}"))
 
     @step("hangs", roles=("web",), phase=Phase.COMMIT, undo=takes_long)
     def hangs(_t: Target) -> Iterator[Action]:
