@@ -87,6 +87,11 @@ as_user() { runuser -u "$user" -- "$@"; }
 
 directory() {
   as_user mkdir -p "$root/$2"
+  if [ "$(stat -L -c %U "$root/$2")" != "$user" ]; then
+    # Such as uploads that were given to the site's own user, or lie on a network file system.
+    echo "prepare-host: $root/$2 belongs to somebody else, and is left as it is" >&2
+    return 0
+  fi
   as_user chgrp "$3" "$root/$2"
   as_user chmod "$1" "$root/$2"
 }

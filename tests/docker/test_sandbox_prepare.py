@@ -44,6 +44,16 @@ def test_an_administrator_may_keep_the_right_to_change_the_web_server(
     ]
 
 
+def test_uploads_that_were_given_to_the_sites_own_user_are_left_as_they_are(
+    fleet: Fleet, prepared: str
+) -> None:
+    assert on(fleet, "web1", f"{prepared} --name given")[0]
+    assert on(fleet, "web1", "chown www-data /srv/www/given/shared/media")[0]
+    done, said = on(fleet, "web1", f"{prepared} --name given 2>&1")
+    assert done, said
+    assert "shared/media belongs to somebody else, and is left as it is" in said
+
+
 def test_a_host_that_serves_pages_no_more_loses_the_rights_that_took(
     fleet: Fleet, prepared: str
 ) -> None:
