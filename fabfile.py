@@ -105,7 +105,7 @@ def trust(c: FleetContext, full: bool = False, seed: int = 0, only: str = "") ->
         "only": "Contestants by name.",
         "rounds": "How often each case is measured at most.",
         "markdown": "Print the tables as Markdown.",
-        "write": "Parts for README.md and docs/performance.md: summary,targets,scale,all,more.",
+        "write": "Parts for README.md and docs/performance.md: summary,targets,scale,all.",
         "plot": "A folder for the curves, as SVG.",
     },
 )

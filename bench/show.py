@@ -185,17 +185,11 @@ def measured_on(results: Results) -> str:
     )
 
 
-def further(results: Results) -> str:
-    """Targets and figures of a run beside the main one, such as one of more hosts."""
-    return f"{targets(results)}\n\n{markdown(results)}"
-
-
 PARTS: dict[str, Callable[[Results], str]] = {
     "summary": summary,
     "targets": targets,
     "scale": growth,
     "all": markdown,
-    "more": further,
 }
 """What goes between marks of these names."""
 
