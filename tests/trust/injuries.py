@@ -8,11 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from deploy.errors import PrepareFailed
 from tests.sandbox.docker import docker
 from tests.sandbox.fleet import up
 from tests.trust.hosts import ALL, ROOT
 from tests.trust.world import World
 
+HEALS = 3
+"""How often a fleet is brought up before a host counts as lost."""
 WAIT = "while [ ! -e {go} ]; do sleep 0.02; done"
 """What a trapped program does until it is let go."""
 
@@ -79,11 +82,22 @@ def docker_does(world: World, how: str, *names: str) -> None:
 
 
 def heal(world: World) -> None:
-    """Start and unpause every host, and wait until all of them serve."""
-    for name in ALL:
-        words = ("docker", "unpause", world.fleet.container(name))
-        subprocess.run(words, capture_output=True, check=False)
-    up(world.fleet.state, tell=lambda _line: None)
+    """Start and unpause every host, and wait until all of them serve.
+
+    A controller that was killed leaves its last fault behind, which may stop a host this moment.
+    """
+    for left in reversed(range(HEALS)):
+        for name in ALL:
+            words = ("docker", "unpause", world.fleet.container(name))
+            subprocess.run(words, capture_output=True, check=False)
+        try:
+            up(world.fleet.state, tell=lambda _line: None)
+        except PrepareFailed:
+            if not left:
+                raise
+            time.sleep(10)
+        else:
+            return
 
 
 @contextmanager
