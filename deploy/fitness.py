@@ -88,11 +88,9 @@ def faults(flow: Flow, host: Host, found: Findings) -> Iterator[str]:
     """What the host lacks for the flow, a sentence each."""
     yield from _lacking(flow, host, found)
     yield from _unfit_root(host.project, found)
-    if (
-        found.root != "missing"
-        and found.free < ROOM
-        and any(step in flow.steps and step.serves(host.roles) for step in (push, install, sync))
-    ):  # going back, and making room, must not depend on it
+    # Going back, and making room, must not depend on it.
+    sends = any(one in flow.steps and one.serves(host.roles) for one in (push, install, sync))
+    if sends and found.root != "missing" and found.free < ROOM:
         root, free = host.project.root, found.free // 1024
         yield f"only {free} MiB are free below {root}; {ROOM // 1024} needed"
 

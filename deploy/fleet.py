@@ -19,6 +19,8 @@ from deploy.steps import HERE
 
 ReachHost = Callable[[Host, str], Reach]
 """How a host is reached, given the shell words that it is to be taught."""
+LOST = 255
+"""The exit code of a command on a host that was lost."""
 LOCKED, NOT_PREPARED = 73, 74
 """What take_lock says when somebody has the lock, and when there is no place for one."""
 
@@ -68,6 +70,18 @@ class Fleet:
     def each(self, command: Callable[[Host], Command]) -> dict[str, Result]:
         """The result of a command on every host that takes part."""
         return self._ask(self.hosts, command)
+
+    def each_left(self, command: Callable[[Host], Command]) -> dict[str, Result]:
+        """The same, but a host that is lost meanwhile has failed: the others are not left alone."""
+
+        def one(host: Host) -> Result:
+            try:
+                return self.execute(host.name, command(host), _ignore)
+            except DeployError as lost:
+                return Result(LOST, lost.what)
+
+        results = in_parallel(self.hosts, one, self._limit)
+        return {host.name: result for host, result in zip(self.hosts, results, strict=True)}
 
     def _ask(self, hosts: Sequence[Host], command: Callable[[Host], Command]) -> dict[str, Result]:
         def one(host: Host) -> Result:
@@ -167,7 +181,7 @@ def reached(
         failed = open_all(tuple(links.values()))
         bad = {host.name: failed[host.name] for host in (*hosts, *needed) if host.name in failed}
         if bad and (not skip_bad or bad.keys() >= {host.name for host in hosts}):
-            raise _unreachable(bad)
+            raise not_reached("not started, nothing changed", bad)
         good = [host for host in hosts if host.name not in failed]
         seen = [host for host in witnesses if host.name not in failed]
         yield Fleet(good, seen, {HERE: here, **links}, limit, failed)
@@ -177,10 +191,11 @@ def reached(
             link.close()
 
 
-def _unreachable(bad: Mapping[str, DeployError]) -> Refused:
+def not_reached(what: str, bad: Mapping[str, DeployError]) -> Refused:
+    """The error for hosts that cannot be reached, each with its cause."""
     causes = "\n".join(error.what for error in bad.values())
     hint = next((error.hint for error in bad.values() if error.hint), "")
-    return Refused(f"not started, nothing changed:\n{causes}", hint)
+    return Refused(f"{what}:\n{causes}", hint)
 
 
 def locked_by(host: str, said: str) -> Locked:

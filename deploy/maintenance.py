@@ -1,22 +1,18 @@
 """A page in place of the site, for work that visitors must not meet, and its taking away."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from deploy.asked import Asked
-from deploy.command import Command, Result
+from deploy.command import Command
 from deploy.consent import must_consent
-from deploy.errors import DeployError, PrepareFailed, Refused
-from deploy.fleet import Fleet
+from deploy.errors import PrepareFailed, Refused
 from deploy.host import Host
 from deploy.means import Means, on_hosts
 from deploy.outcome import Outcome
-from deploy.parallel import in_parallel
 from deploy.report import Note
 from deploy.stage import Stage
 from deploy.webserver import maintenance_page
 
-LOST = 255
 LARGEST = 256 * 1024
 """Bytes a page of one's own may have: it is sent to every visitor, all day if need be."""
 
@@ -37,10 +33,10 @@ def put_up(asked: Asked, means: Means, reason: str, until: str, page: str) -> Ou
     what = f"{stage.project.name} on {stage.name}: a page in place of the site"
     must_consent(stage, asked, (what,))
     with on_hosts(asked, means, stage, _web_hosts(asked, stage)) as fleet:
-        said = _each(fleet, stage, lambda host: _on(host, why, html))
+        said = fleet.each_left(lambda host: _on(host, why, html))
         failed = [f"{name}: {one.output.strip()}" for name, one in said.items() if not one.ok]
         if failed:
-            stays = [name for name, one in _each(fleet, stage, _off).items() if not one.ok]
+            stays = [name for name, one in fleet.each_left(_off).items() if not one.ok]
             where = f"perhaps still up on {', '.join(stays)}" if stays else "up on no host"
             older = "fab apache.configure, if the vhost is older than this command"
             raise PrepareFailed(
@@ -56,27 +52,13 @@ def take_down(asked: Asked, means: Means) -> Outcome:
     """Visitors get the live release again. Raises PrepareFailed naming where that failed."""
     stage = asked.load()
     with on_hosts(asked, means, stage, _web_hosts(asked, stage)) as fleet:
-        said = _each(fleet, stage, _off)
+        said = fleet.each_left(_off)
     for name, one in said.items():
         means.emit(Note(f"{name}: {one.output.strip()}"))
     failed = [name for name, one in said.items() if not one.ok]
     if failed:
         raise PrepareFailed(f"the page is still up on {', '.join(failed)}", "fab maintenance.off")
     return Outcome()
-
-
-def _each(fleet: Fleet, stage: Stage, command: Callable[[Host], Command]) -> dict[str, Result]:
-    """What came of it on every host; one that is lost meanwhile has failed, and is no reason to
-    leave the others alone."""
-
-    def one(host: Host) -> Result:
-        try:
-            return fleet.execute(host.name, command(host), lambda _line: None)
-        except DeployError as lost:
-            return Result(LOST, lost.what)
-
-    results = in_parallel(fleet.hosts, one, stage.parallel)
-    return {host.name: result for host, result in zip(fleet.hosts, results, strict=True)}
 
 
 def _web_hosts(asked: Asked, stage: Stage) -> tuple[Host, ...]:

@@ -6,6 +6,7 @@ that it takes lies on the hosts: the journal says what was begun, both releases 
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from deploy.asked import Asked
 from deploy.choice import RELEASED, participants
@@ -21,6 +22,7 @@ from deploy.outcome import Outcome
 from deploy.plan import Part, Plan, Work
 from deploy.release import Layout
 from deploy.report import Emit, Note
+from deploy.report.lasting import lasting
 from deploy.runner import StepsFailed, run_plan
 from deploy.signals import as_interrupts
 from deploy.steps import Phase, Step, word
@@ -45,6 +47,7 @@ def recover(asked: Asked, means: Means) -> Outcome:
 
     Raises Locked while a run is alive, Inconsistent if a host cannot be reached or brought back.
     """
+    means = replace(means, emit=lasting(means.emit))
     stage = asked.load()
     hosts = participants(stage, [host for host in stage.hosts if RELEASED & set(host.roles)])
     run = new_run("recover", means.who)
@@ -137,7 +140,7 @@ def _schema(run_id: str, hosts: Sequence[Host], found: Found) -> Iterator[Work]:
                 continue
             there, has = found[host.name].web.complete, found[host.name].migrated
             live, other = (there.get(name or "") for name in (change.before, change.after))
-            # Forgotten when migrations are about to be taken back, the other's once they are.
+            # Marked when migrations are about to be taken back, the other's once they are.
             unsure = has == taking_back(run_id) or (
                 live and other and has == other.migrations != live.migrations
             )

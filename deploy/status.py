@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from deploy.asked import Asked
 from deploy.command import Command
-from deploy.errors import Refused
 from deploy.findings import Findings
-from deploy.fleet import Fleet
+from deploy.fleet import Fleet, not_reached
 from deploy.host import Host, runs_code
 from deploy.means import Means, on_hosts
 from deploy.outcome import Outcome
@@ -35,9 +34,7 @@ def status(asked: Asked, means: Means) -> Outcome:
         for sentence in (*differences(fleet.hosts, facts), *withheld(found)):
             means.emit(Note(sentence))
     if lost and not asked.skip_bad_hosts:
-        causes = "\n".join(error.what for error in fleet.lost.values())
-        hint = next((error.hint for error in fleet.lost.values() if error.hint), "")
-        raise Refused(f"not all hosts were seen:\n{causes}", hint)
+        raise not_reached("not all hosts were seen", fleet.lost)
     return Outcome()
 
 

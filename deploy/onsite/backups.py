@@ -149,12 +149,10 @@ def prune(root: Path, keep: int, spare: str) -> list[str]:
 
     Nor what was saved before a restore that left a part of a backup: only that has all data.
     """
-    spared = BEFORE if (root / HALF).exists() else None
-    old = [
-        backup["name"]
-        for backup in listed(root)[keep:]
-        if backup["name"] != spare and not (spared and str(backup.get("why")).startswith(spared))
-    ]
+    half = (root / HALF).exists()
+    stays = {b["name"] for b in listed(root) if half and str(b.get("why")).startswith(BEFORE)}
+    names = [backup["name"] for backup in listed(root)[keep:]]
+    old = [name for name in names if name not in stays | {spare}]
     folder = root / "shared" / "backups"
     for name in old:
         gone = folder / f"{PART}{name}"

@@ -140,9 +140,7 @@ def _check_directory(directory: Path, storage: Any) -> None:
     for template in sorted(path for path in directory.rglob("*") if path.is_file()):
         text = template.read_bytes().decode("utf-8", "ignore")
         for name in STATIC_TAG.findall(HIDDEN.sub("", text)):
-            if name.endswith(
-                "/"
-            ):  # a folder, to which the page adds a name: Django leaves it as it is
+            if name.endswith("/"):  # a folder, to which the page adds a name, has no digest
                 continue
             try:
                 storage.stored_name(name)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from backups import write
 from client import feed, hidden, output, program
@@ -100,8 +100,8 @@ def save(database: Any, target: Path) -> None:
     argv = [program(PACKAGE, "pg_dump"), "--format=custom", "--no-password"]
     if role := _role(database):
         argv.append(f"--role={role}")
-    with _connection(database) as (where, env, share):
-        write(target, output([*argv, where], env, share))
+    with _way(database) as way:
+        write(target, output([*argv, way.place], way.env, way.share))
 
 
 def check(path: Path) -> None:
@@ -124,18 +124,12 @@ def restore(database: Any, path: Path, into: str, lock_timeout: float) -> None:
         first += f"SET ROLE {database.ops.quote_name(role)};\n"
     first += MUST_BE_EMPTY if into else CLEAR
     try:
-        with (
-            hidden(_wanted(path)) as (listed, number),
-            _connection(database, into) as (
-                where,
-                env,
-                share,
-            ),
-        ):
+        with hidden(_wanted(path)) as (listed, number), _way(database, into) as way:
             lines = [program(PACKAGE, "pg_restore"), "--no-owner", "--file=-"]
             lines += [f"--use-list={listed}", str(path)]
             script = output(lines, {}, (number,))
-            feed([*psql, where], env, chain([first.encode()], script, [b"COMMIT;\n"]), share)
+            pieces = chain([first.encode()], script, [b"COMMIT;\n"])
+            feed([*psql, way.place], way.env, pieces, way.share)
     except BaseException:
         if made:
             _sql(database, f"DROP DATABASE {database.ops.quote_name(into)}")
@@ -176,13 +170,18 @@ def _role(database: Any) -> str:
     return str(database.settings_dict.get("OPTIONS", {}).get("assume_role") or "")
 
 
+class Way(NamedTuple):
+    """How a program reaches a database: by an argument that says where, which like Django's own
+    words wins over a service, by its environment, and by files that are shared with it."""
+
+    place: str
+    env: dict[str, str]
+    share: tuple[int, ...] = ()
+
+
 @contextmanager
-def _connection(
-    database: Any, name: str = ""
-) -> Iterator[tuple[str, dict[str, str], tuple[int, ...]]]:
-    """How the programs reach the very database that Django does: by an argument that says where,
-    which like Django's own wins over a service, by their environment, and by files that are shared.
-    """
+def _way(database: Any, name: str = "") -> Iterator[Way]:
+    """The way to the very database that Django is connected to, or to another one on its server."""
     said, options = database.settings_dict, database.settings_dict.get("OPTIONS", {})
     place = {
         "service": options.get("service"),
@@ -193,13 +192,14 @@ def _connection(
     }
     words = (f"{key}={_quoted(str(value))}" for key, value in place.items() if value)
     env = {key: value for key, value in os.environ.items() if key.startswith("PG")}
-    password = str(said.get("PASSWORD") or env.pop("PGPASSWORD", ""))
-    env.pop("PGPASSWORD", None)
+    given = env.pop("PGPASSWORD", "")
+    password = str(said.get("PASSWORD") or given)
     env |= {OPTIONS[key]: str(value) for key, value in options.items() if key in OPTIONS and value}
     line = password.replace("\\", "\\\\").replace(":", "\\:")
+    argument = f"--dbname={' '.join(words)}"
     with hidden(f"*:*:*:*:{line}\n") as (path, number):
-        where = f"--dbname={' '.join(words)}"
-        yield (where, {**env, "PGPASSFILE": path}, (number,)) if password else (where, env, ())
+        whole = Way(argument, {**env, "PGPASSFILE": path}, (number,))
+        yield whole if password else Way(argument, env)
 
 
 def _quoted(value: str) -> str:

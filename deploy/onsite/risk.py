@@ -125,9 +125,10 @@ def _altered_back(operation: Any, app: str, before: Any, after: Any) -> tuple[st
     if field is None:
         return "", ""
     back = type(operation)(operation.model_name, operation.name, field)
-    found = [one for one in effects_of(back, app, after, before) if one.mark != REWRITING]
-    says = ", ".join(effect.says for effect in found if effect.mark)
-    return (f"going back: {says}", found[0].table) if says else ("", "")
+    effects = effects_of(back, app, after, before)
+    harm = [one for one in effects if one.mark in (NARROWING, DESTRUCTIVE)]
+    says = ", ".join(effect.says for effect in harm)
+    return (f"going back: {says}", harm[0].table) if harm else ("", "")
 
 
 def _does_nothing_backwards(operation: Any) -> bool:

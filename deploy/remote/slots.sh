@@ -60,9 +60,11 @@ mark_slot() {
 restart_slot() {
   local code=0
   timeout 30 sudo -n /usr/local/sbin/deploy-root restart-slot "$1" "$2" || code=$?
-  [ "$code" != 0 ] || return 0
-  [ "$code" = 1 ] || { echo "slot $2 could not be restarted (exit code $code)"; return 65; }
-  echo "sudo refused to restart slot $2: prepare the host again (fab -H HOST setup --script | ssh root@HOST sh)"
+  case $code in
+    0) return ;;
+    1) sudo_refused "to restart slot $2" ;;
+    *) echo "slot $2 could not be restarted (exit code $code)" ;;
+  esac
   return 65
 }
 

@@ -21,13 +21,19 @@ show_server() {
   [ -z "$file" ] || cat "$file"
 }
 
+# sudo_refused WHAT
+sudo_refused() {
+  echo "sudo refused $1: prepare the host again (fab -H HOST setup --script | ssh root@HOST sh)"
+}
+
 # configure_server SERVER NAME    The configuration comes on standard input.
 configure_server() {
   local said code=0
   said=$(timeout 60 sudo -n /usr/local/sbin/deploy-root "$1" "$2" 2>&1) || code=$?
   printf '%s\n' "$said"
   if [ "$code" = 1 ]; then
-    echo "sudo refused: prepare the host again (fab -H HOST setup --script | ssh root@HOST sh); if that right was withheld, root installs what fab apache.configure --text, or static.configure, prints"
+    sudo_refused "to configure $1"
+    echo "if that right was withheld, root installs what fab apache.configure --text, or static.configure, prints"
   fi
   case $said in *'unknown directive "brotli_static"'*)
     echo "nginx has no brotli module: apt-get install libnginx-mod-http-brotli-static there, or static.brotli = false"
@@ -38,7 +44,7 @@ configure_server() {
 # may_reload NAME               Whether the deploy user may do what embedded mode needs.
 may_reload() {
   sudo -n -l /usr/local/sbin/deploy-root reload "$1" >/dev/null 2>&1 && return
-  echo "embedded mode reloads Apache, and sudo does not allow that here: prepare the host again (fab -H HOST setup --script | ssh root@HOST sh)"
+  sudo_refused "to reload Apache, which embedded mode needs"
   return 65
 }
 
@@ -49,7 +55,7 @@ reload_embedded() {
   rm -f "$root/run/current"-*
   said=$(timeout 90 sudo -n /usr/local/sbin/deploy-root reload "$2" 2>&1) || code=$?
   if [ -n "$said" ]; then printf '%s\n' "$said"; fi
-  if [ "$code" = 1 ]; then echo "sudo refused to reload Apache: prepare the host again (fab -H HOST setup --script | ssh root@HOST sh)"; fi
+  if [ "$code" = 1 ]; then sudo_refused "to reload Apache"; fi
   [ "$code" = 0 ] || return 65
   until=$((SECONDS + $4))
   until [ -z "$id" ] || said=$(ask "$5" "$6" "$id" 5 "$7"); do
