@@ -87,13 +87,22 @@ as_user() { runuser -u "$user" -- "$@"; }
 
 directory() {
   as_user mkdir -p "$root/$2"
-  if [ "$(stat -L -c %U "$root/$2")" != "$user" ]; then
-    # Such as uploads that were given to the site's own user, or lie on a network file system.
-    echo "prepare-host: $root/$2 belongs to somebody else, and is left as it is" >&2
-    return 0
-  fi
+  owner=$(stat -L -c %U "$root/$2")
+  [ "$owner" = "$user" ] ||
+    refuse "$root/$2 belongs to $owner, and $user must own it (chown $user $root/$2)"
   as_user chgrp "$3" "$root/$2"
   as_user chmod "$1" "$root/$2"
+}
+
+# Uploads may have been given to the site's own user, or lie on a network file system.
+uploads() {
+  as_user mkdir -p "$root/shared/media"
+  owner=$(stat -L -c %U "$root/shared/media")
+  if [ "$owner" = "$user" ]; then
+    directory 2775 shared/media "$group"
+  else
+    echo "prepare-host: $root/shared/media belongs to $owner, and is left as it is" >&2
+  fi
 }
 
 make_directories() {
@@ -105,7 +114,7 @@ make_directories() {
   directory 0700 .deploy "$own"
   if has_role web || has_role db || has_role worker; then
     for name_inside in releases venvs slots shared; do directory 0755 "$name_inside" "$own"; done
-    directory 2775 shared/media "$group"
+    uploads
     directory 2770 run "$group"
   fi
   if has_role static; then

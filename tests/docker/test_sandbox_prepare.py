@@ -51,7 +51,7 @@ def test_uploads_that_were_given_to_the_sites_own_user_are_left_as_they_are(
     assert on(fleet, "web1", "chown www-data /srv/www/given/shared/media")[0]
     done, said = on(fleet, "web1", f"{prepared} --name given 2>&1")
     assert done, said
-    assert "shared/media belongs to somebody else, and is left as it is" in said
+    assert "shared/media belongs to www-data, and is left as it is" in said
 
 
 def test_a_host_that_serves_pages_no_more_loses_the_rights_that_took(
@@ -90,11 +90,15 @@ def test_preparing_refuses_what_it_does_not_understand(
 def test_a_link_in_the_sites_directory_never_leads_root_elsewhere(
     fleet: Fleet, prepared: str
 ) -> None:
-    media = "/srv/www/guestbook/shared/media"
-    ssh(fleet, "web1", f"rmdir {media} && ln -s /etc/apt {media}")
-    done, said = on(fleet, "web1", prepared)
-    ssh(fleet, "web1", f"rm {media} && mkdir -p {media}")
-    assert not done
-    assert "Operation not permitted" in said
-    assert on(fleet, "web1", "stat -c %U:%G:%a /etc/apt")[1] == "root:root:755\n"
+    for name, ends_well, complaint in [
+        ("shared/media", True, "media belongs to root, and is left as it is"),
+        ("releases", False, "releases belongs to root, and deploy must own it"),
+    ]:
+        folder = f"/srv/www/guestbook/{name}"
+        ssh(fleet, "web1", f"rmdir {folder} && ln -s /etc/apt {folder}")
+        done, said = on(fleet, "web1", f"{prepared} 2>&1")
+        ssh(fleet, "web1", f"rm {folder} && mkdir -p {folder}")
+        assert done is ends_well, said
+        assert complaint in said
+        assert on(fleet, "web1", "stat -c %U:%G:%a /etc/apt")[1] == "root:root:755\n"
     assert on(fleet, "web1", prepared)[0]
