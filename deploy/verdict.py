@@ -13,7 +13,8 @@ from deploy.errors import (
 )
 from deploy.findings import Findings
 from deploy.host import Host
-from deploy.runner import Failure, StepsFailed
+from deploy.atwork import Failure
+from deploy.runner import StepsFailed
 from deploy.steps import Phase
 from deploy.steps.checks import gate
 from deploy.steps.db import contract, migrate

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from altered import database_part, loss, narrowings
 from tables import column_of, field_of, in_database, is_column, place_of, table_of
 
 REWRITING, NARROWING, DESTRUCTIVE = "rewriting", "narrowing", "destructive"
@@ -19,20 +20,6 @@ TAKES_AWAY = re.compile(
     r"|FOREIGN\b|CHECK\b|POLICY\b|STATISTICS\b)",
     re.IGNORECASE,
 )
-WIDER = {
-    ("CharField", "TextField"),
-    ("SlugField", "TextField"),
-    ("SlugField", "CharField"),
-    ("EmailField", "CharField"),
-    ("URLField", "CharField"),
-    ("SmallIntegerField", "IntegerField"),
-    ("SmallIntegerField", "BigIntegerField"),
-    ("IntegerField", "BigIntegerField"),
-    ("AutoField", "BigAutoField"),
-    ("SmallAutoField", "BigAutoField"),
-}
-"""Changes of type after which everything that could be written before still can."""
-
 
 class Effect(NamedTuple):
     """What one operation does. `rename`: it fits neither the release before nor the one after."""
@@ -138,62 +125,14 @@ def _alter_field(operation: Any, app: str, before: Any, _after: Any) -> Iterator
     if column != renamed:
         says = f"renames {place} to {renamed}"
         yield Effect(says, DESTRUCTIVE, table, column, rename=True)
-    if lost := _loss(old, new):
+    if lost := loss(old, new):
         yield Effect(f"{place} {lost}", DESTRUCTIVE, table, column, rename=True)
         return
-    narrower = [says for says, holds in _narrowings(old, new) if holds]
+    narrower = [says for says, holds in narrowings(old, new) if holds]
     for says in narrower:
         yield Effect(f"{place} {says}", NARROWING, table, column)
-    if not narrower and column == renamed and _database_part(old) != _database_part(new):
+    if not narrower and column == renamed and database_part(old) != database_part(new):
         yield Effect(f"changes {place}", REWRITING, table, column)
-
-
-VARCHAR = ("CharField", "SlugField", "FileField", "FilePathField")
-INTEGERS = ("IntegerField", "BigIntegerField", "SmallIntegerField")
-ROUNDED = {
-    "DateTimeField": ("DateField", "TimeField"),
-    "DecimalField": (*INTEGERS, "FloatField"),
-    "FloatField": (*INTEGERS, "DecimalField"),
-    **dict.fromkeys(INTEGERS, ("BooleanField",)),
-}
-"""What a column of a kind is cast to without a word where values do not fit."""
-
-
-def _loss(old: Any, new: Any) -> str:
-    """What is cut off or rounded without an error; nothing where the database would refuse it.
-
-    Django has PostgreSQL cast a column that changes its type, and a cast to varchar(n) cuts.
-    """
-    was, now = old.get_internal_type(), new.get_internal_type()
-    if now in VARCHAR and was not in VARCHAR and now != was:
-        return f"becomes {type(new).__name__}, and longer values are cut"
-    if now in ROUNDED.get(was, ()):
-        return f"becomes {type(new).__name__}, and values are rounded or cut"
-    if was == now == "DecimalField" and _less(old, new, "decimal_places"):
-        return "takes fewer digits, and values are rounded"
-    return ""
-
-
-def _narrowings(old: Any, new: Any) -> Iterator[tuple[str, bool]]:
-    kinds = type(old).__name__, type(new).__name__
-    yield f"becomes {kinds[1]}", kinds[0] != kinds[1] and kinds not in WIDER
-    yield "can no longer be null", old.null and not new.null
-    yield "has to be unique", bool(new.unique and not old.unique)
-    yield "takes shorter texts", _less(old, new, "max_length")
-    yield "takes fewer digits", _less(old, new, "max_digits") or _less(old, new, "decimal_places")
-
-
-def _less(old: Any, new: Any, name: str) -> bool:
-    was, now = getattr(old, name, None), getattr(new, name, None)
-    unbound = was is None and type(old) is type(new)
-    return now is not None and (unbound or (was is not None and now < was))
-
-
-def _database_part(field: Any) -> object:
-    """What of a field the database knows."""
-    _, path, args, kwargs = field.deconstruct()
-    unseen = {*getattr(field, "non_db_attrs", ()), "default", "upload_to", "storage"}
-    return path, args, {key: value for key, value in kwargs.items() if key not in unseen}
 
 
 def _add_index(operation: Any, app: str, before: Any, _after: Any) -> Iterator[Effect]:

@@ -179,6 +179,18 @@ def test_a_wheel_that_comes_with_the_code_is_installed_anew_when_it_changes(top:
     assert change(top, "site/wheels/x.whl", "2").requirements != before.requirements
 
 
+def test_a_host_that_downloads_is_not_asked_for_a_package_that_stays_in_one_release(
+    top: Path,
+) -> None:
+    change(top, "site/ours/setup.py", "1")
+    change(top, "site/more.txt", "-e ./ours\n")
+    with pytest.raises(Refused, match=r"more\.txt says -e \./ours") as refused:
+        resolve(top, replace(PROJECT, install="pip"), "", run)
+    assert refused.value.hint.startswith("write ./ours, or set install")
+    change(top, "site/more.txt", "./ours\n-e git+https://example.com/a/b.git#egg=b\n")
+    assert resolve(top, replace(PROJECT, install="pip"), "", run)
+
+
 def test_a_requirements_file_beside_another_folder_is_a_part_of_the_key(top: Path) -> None:
     change(top, "site/common/base.txt", "Django\n")
     before = change(top, "site/more.txt", "  -r ./common/../common/base.txt\n")

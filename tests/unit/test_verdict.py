@@ -5,7 +5,8 @@ from dataclasses import replace
 from deploy.findings import Findings, Tree
 from deploy.host import Host
 from deploy.plan import Part
-from deploy.runner import Failure, StepsFailed
+from deploy.atwork import Failure
+from deploy.runner import StepsFailed
 from deploy.steps import Phase, Step
 from deploy.verdict import verdict
 
