@@ -26,7 +26,7 @@ def kind(annotation: Any) -> Kind:
         float: Kind("a number", _number, float),
         tuple[str, ...]: Kind("a list of texts", _list(_is(str)), _split(str)),
         tuple[int, ...]: Kind("a list of whole numbers", _list(_whole), _split(int)),
-        tuple[tuple[str, str], ...]: Kind("a table of texts", _pairs, _pairs_of_text),
+        tuple[tuple[str, str], ...]: VARIABLES,
     }[annotation]
 
 
@@ -81,3 +81,7 @@ def _pairs_of_text(text: str) -> object:
     if not all(equals for _, equals, _ in parts):
         raise ValueError(text)
     return tuple((name.strip(), value) for name, _, value in parts)
+
+
+VARIABLES = Kind("a table of texts", _pairs, _pairs_of_text)
+"""Environment variables and their values, which may be secret."""

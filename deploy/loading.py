@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from deploy.errors import Refused
-from deploy.kinds import kind
+from deploy.kinds import VARIABLES, kind
 from deploy.nearest import did_you_mean
 from deploy.rules import printable
 from deploy.settings import Key
@@ -119,11 +119,21 @@ def _checked(key: Key, convert: Callable[[Any], object], value: object, place: P
     try:
         converted = convert(value)
     except ValueError:
-        raise place.refused(f"wants {kind(key.type).wanted}, not {_shown(value)}") from None
+        raise place.refused(f"wants {kind(key.type).wanted}, not {_written(key, value)}") from None
     for rule in (printable, *key.rules):
         if wanted := rule(converted):
-            raise place.refused(f"{_shown(value)} will not do: it wants {wanted}")
+            raise place.refused(f"{_written(key, value)} will not do: it wants {wanted}")
     return converted
+
+
+def _written(key: Key, value: object) -> str:
+    """What was written, as a message shows it. Variables may be secret: of those, names alone."""
+    if kind(key.type) is not VARIABLES:
+        return _shown(value)
+    if not isinstance(value, dict):
+        return "what is written"
+    wrong = [name for name, one in value.items() if not isinstance(one, str)]
+    return f"what is written for {', '.join(map(_shown, wrong or value))}"
 
 
 def _nearly(name: str, variables: Iterable[str]) -> str:

@@ -94,7 +94,7 @@ def site_root(value: str) -> str:
 
 unit = matching(r"[A-Za-z0-9][A-Za-z0-9@:._-]{0,127}", "the name of a systemd unit")
 url_path = matching(r"/[A-Za-z0-9._~!&'()*+,;=:@%/?-]*", "a path that begins with /")
-url_folder = matching(r"/([A-Za-z0-9._~-]+/)*", "a path that begins and ends with /")
+url_folder = matching(r"/([A-Za-z0-9._~-]+/)+", "a folder such as /static/: / is the site itself")
 url = matching(r"https?://[A-Za-z0-9._~:/\[\]-]+", "an address such as https://example.com/")
 port = within(1, 65535)
 seconds = within(1, 86400)

@@ -52,8 +52,9 @@ class Workshop:
     def collected(self, source: Source, project: Project) -> Path:
         """The release's files after collectstatic."""
         static = project.static
-        how = (sorted(static.env), project.settings, static.mode, static.brotli)
-        return self.folder / "collected" / _digest((COLLECTED_FORMAT, source.tree, *how))
+        how = (sorted(static.env), project.settings, static.mode, static.brotli, static.root)
+        what = (COLLECTED_FORMAT, source.tree, source.requirements)
+        return self.folder / "collected" / _digest((*what, *how))
 
     def changed(self, project: Project) -> Path:
         """The paths under which a CDN may still have old content; not there if there are none."""

@@ -55,6 +55,12 @@ collect_static() {
     (cd "$new" && PYTHONDONTWRITEBYTECODE=1 "$3" "$4" "$5" storage)
   else
     (cd "$new" && PYTHONDONTWRITEBYTECODE=1 "$3" "$4" "$5")
+  fi
+  if [ ! -e "$new/$6/.release-files" ]; then
+    echo "static.root is $6, and STATIC_ROOT of $5 is another folder of the release" >&2
+    return 65
+  fi
+  if [ "$7" != storage ]; then
     "$8" "$here/pack.py" "$new/$6" ${9:+"$9/$6"} ${10:+"${10}"}
   fi
   mkdir "$new/.onweb"
@@ -118,8 +124,12 @@ case $word in same_files | invalidate | if_possible)
 esac
 target=$1
 if [ -e "$target" ]; then exit 0; fi
-new=$target.$$
 mkdir -p "$(dirname "$target")"
-trap 'rm -rf "$new" "$new.src" "$new.tar" "$new.names" "$new.sums"' EXIT
+# What a run that was killed has left there is nobody's after a day.
+find "$(dirname "$target")" -maxdepth 1 -name '*.making-*' -mtime +0 -exec rm -rf {} +
+making=$(mktemp -d "$target.making-XXXXXX")
+trap 'rm -rf "$making"' EXIT
+trap 'exit 143' HUP INT TERM
+new=$making/new
 "$word" "$@"
 mv -T "$new" "$target" 2>/dev/null || [ -e "$target" ]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from deploy.command import Action, Command
+from deploy.host import Host
 from deploy.steps import HERE, Target, step
 from deploy.steps.build import BUILD
 from deploy.workshop import ONSITE
@@ -14,8 +15,13 @@ SEND_QUIET = 600.0
 
 def _concerned(t: Target) -> bool:
     """Whether this run has pages that name files in a bucket, or is about these files alone."""
-    pages = not t.fleet or any("web" in host.roles for host, _ in t.fleet)
+    pages = not t.fleet or any(_has_pages(host) for host, _ in t.fleet)
     return t.project.static.mode == "storage" and pages
+
+
+def _has_pages(host: Host) -> bool:
+    """Whether what runs there names static files: pages, and what a worker writes into mails."""
+    return not {"web", "worker"}.isdisjoint(host.roles)
 
 
 def _asked(t: Target, program: str, *words: str) -> Command:
@@ -51,9 +57,9 @@ def _owner(t: Target) -> str:
 
 
 def _kept(t: Target) -> tuple[str, ...]:
-    """The releases that web hosts keep, by the digest of the names in their pages; live first."""
+    """The releases that such hosts keep, by the digest of the names in their pages; live first."""
     kept: dict[str, str] = {}
-    for tree in (found.web for host, found in t.fleet if "web" in host.roles):
+    for tree in (found.web for host, found in t.fleet if _has_pages(host)):
         for name in sorted(tree.complete, key=lambda one: (one != tree.current, one)):
             kept.setdefault(tree.files.get(name, ""), name)
     return tuple(f"{digest}={name}" for digest, name in kept.items())

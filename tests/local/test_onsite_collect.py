@@ -3,8 +3,10 @@
 import gzip
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import brotli
@@ -274,6 +276,46 @@ def test_what_cannot_be_collected_leaves_nothing_behind(site: Path) -> None:
     assert done.returncode != 0
     assert done.stderr == "STATIC_ROOT is not set in pages.settings: nowhere to collect to\n"
     assert list(made.parent.iterdir()) == []
+
+
+def test_a_folder_other_than_the_one_that_is_released_is_refused_before_it_is_kept(
+    site: Path,
+) -> None:
+    made = site.parent / "cache" / "made"
+    argv = ["sh", str(BUILD), "collect_static", str(made), str(site), sys.executable, str(COLLECT)]
+    more = ["pages.settings", "assets", "server", sys.executable]
+    done = subprocess.run([*argv, *more], capture_output=True, text=True, check=False)
+    assert done.returncode == 65
+    assert done.stderr.startswith("static.root is assets, and STATIC_ROOT of pages.settings is ")
+    assert list(made.parent.iterdir()) == []
+
+
+def test_what_is_stopped_while_it_is_made_leaves_nothing_that_another_run_could_take_for_whole(
+    tmp_path: Path,
+) -> None:
+    slow = tmp_path / "python"
+    slow.write_text('#!/bin/sh\nmkdir "$3"; : >"$3/half"; sleep 60\n')
+    slow.chmod(0o755)
+    made = tmp_path / "cache" / "made"
+    argv = ["sh", str(BUILD), "make_builder", str(made), str(slow)]
+    with subprocess.Popen(argv, process_group=0) as running:
+        until = time.monotonic() + 10
+        while not list(made.parent.glob("*/new/half")) and time.monotonic() < until:
+            time.sleep(0.05)
+        assert list(made.parent.glob("*/new/half"))
+        os.killpg(running.pid, signal.SIGTERM)
+    assert list(made.parent.iterdir()) == []
+
+
+def test_what_a_run_that_was_killed_has_left_goes_after_a_day(tmp_path: Path) -> None:
+    left, fresh = (tmp_path / f"made.making-{name}" for name in ("aaaaaa", "bbbbbb"))
+    for folder in (left, fresh):
+        write(folder, {"new/half": ""})
+    os.utime(left, (0, 0))
+    argv = ["sh", str(BUILD), "make_builder", str(tmp_path / "made"), "true"]
+    subprocess.run(argv, check=False)
+    assert not left.exists()
+    assert fresh.exists()
 
 
 def test_a_backslash_which_django_takes_for_a_folder_is_one_clear_line(site: Path) -> None:

@@ -187,6 +187,7 @@ def test_what_is_wrong_is_named_with_file_and_key(project: Write, stage: str, sa
         ("web.threads", "99999"),
         ("static.mode", "cdn"),
         ("static.root", "."),
+        ("static.url", "/"),
         ("static.env", "A-B=1"),
         ("db.migrate", "maybe"),
         ("stage", "../x"),
@@ -195,6 +196,25 @@ def test_what_is_wrong_is_named_with_file_and_key(project: Write, stage: str, sa
 )
 def test_values_that_make_no_sense_are_refused(project: Write, key: str, value: str) -> None:
     assert key in refusal(project(), sets={key: value})
+
+
+@pytest.mark.parametrize(
+    ("written", "named"),
+    [
+        ('{ AWS_SECRET_ACCESS_KEY = "s3cr3t", DEBUG = false }', '"DEBUG"'),
+        ('{ AWS_SECRET_ACCESS_KEY = "s3cr3t\\n" }', '"AWS_SECRET_ACCESS_KEY"'),
+        ('{ "A-B" = "s3cr3t" }', '"A-B"'),
+        ('"s3cr3t"', "what is written"),
+    ],
+)
+def test_no_value_of_a_variable_is_shown_as_it_may_be_secret(
+    project: Write, written: str, named: str
+) -> None:
+    said = refusal(project(f"{HOSTS}[project]\nstatic.env = {written}\n"))
+    assert "static.env: " in said
+    assert named in said
+    assert "s3cr3t" not in said
+    assert "s3cr3t" not in refusal(project(), sets={"static.env": "s3cr3t"})
 
 
 def test_an_unknown_key_of_set_is_refused_with_the_nearest_one(project: Write) -> None:
