@@ -2,16 +2,37 @@
 # Workers and schedulers. They are restarted by systemd through the one program that may act as
 # root, or by a command of the site's own.
 
-# restart_units NAME UNIT...
-restart_units() {
-  local name=$1 unit said code
+# may_restart NAME UNIT...
+may_restart() {
+  local name=$1 unit
   shift
   for unit in "$@"; do
-    code=0
-    said=$(timeout 280 sudo -n /usr/local/sbin/deploy-root restart-unit "$name" "$unit" 2>&1) || code=$?
-    if [ "$code" = 1 ]; then said="sudo refused to restart $unit: fab setup --script, once more, as root"; fi
-    [ "$code" = 0 ] || say_and_fail 65 "$said" || return
+    sudo -n -l /usr/local/sbin/deploy-root restart-unit "$name" "$unit" >/dev/null 2>&1 && continue
+    sudo_refused "to restart $unit"
+    return 65
   done
+}
+
+# restart_units NAME UNIT...    All at once: each is watched for some seconds after its start.
+restart_units() {
+  local name=$1 unit pids=() pid code=0
+  shift
+  for unit in "$@"; do
+    restart_unit "$name" "$unit" &
+    pids+=("$!")
+  done
+  for pid in "${pids[@]}"; do
+    wait "$pid" || code=65
+  done
+  return "$code"
+}
+
+restart_unit() {
+  local said code=0
+  said=$(timeout 280 sudo -n /usr/local/sbin/deploy-root restart-unit "$1" "$2" 2>&1) || code=$?
+  [ "$code" != 1 ] || sudo_refused "to restart $2"
+  [ "$code" = 0 ] || [ "$code" = 1 ] || printf '%s\n' "$said"
+  return "$code"
 }
 
 # restart_by ROOT ID COMMAND...     In the release, with RELEASE in the environment. What it leaves

@@ -76,11 +76,19 @@ def test_a_worker_runs_what_is_live_whichever_way_it_became_live(
     worker.fab("rollback")
     assert hosts.served()["web1"] == live["web1"]
     assert release_at_work(hosts) == live["web1"]
+    told = worker.fab("--set", f"services.units={UNIT},other", "deploy", code=3)
+    assert "sudo refused to restart other" in told.err
+    assert release_at_work(hosts) == live["web1"]
+
     before = hosts.on("db1", f"cat /run/{UNIT}.pid")
     worker.fab("services.restart")
     assert release_at_work(hosts) == live["web1"]
     assert hosts.on("db1", f"cat /run/{UNIT}.pid") != before
-    hosts.on("db1", f"service {UNIT} stop")
+    hosts.on("db1", "touch /tmp/worker-falls")
+    told = worker.fab("services.restart", code=3)
+    assert f"{UNIT} does not stay up" in told.err
+    assert "put back" not in told.err
+    hosts.on("db1", f"rm -f /tmp/worker-falls; service {UNIT} stop")
 
 
 def test_a_command_restarts_what_has_no_unit_and_knows_the_release(
@@ -97,10 +105,11 @@ def test_a_command_restarts_what_has_no_unit_and_knows_the_release(
 
     worker.title("Not restarted")
     hosts.on("db1", "touch /tmp/worker-falls")
-    told = worker.fab("deploy", code=7)
+    told = worker.fab("deploy", code=5)
     hosts.on("db1", "rm /tmp/worker-falls")
     assert "the command that restarts services ended with 1" in told.err
-    worker.fab("recover")
+    assert "warning: the command that restarts services ended with 1" in told.out
+    assert "nothing was cut off" in worker.fab("recover").out
     assert hosts.on("db1", "cat /tmp/restarted").strip() == expected
     assert set(hosts.served().values()) == {release}
 
@@ -133,13 +142,14 @@ def booted(hosts: Hosts) -> Iterator[str]:
 
 
 def test_under_systemd_a_unit_that_ends_at_once_has_failed_and_says_why(booted: str) -> None:
-    def unit(name: str, program: str) -> None:
-        text = f"[Service]\\nExecStart={program}\\n"
+    def unit(name: str, program: str, more: str = "") -> None:
+        text = f"[Service]\\nExecStart={program}\\n{more}\\n"
         line = f"printf '{text}' >/etc/systemd/system/{name}.service && systemctl daemon-reload"
         docker("exec", booted, "sh", "-c", line)
 
     unit("good", "/bin/sleep 1000")
     unit("bad", '/bin/sh -c "echo no broker; exit 3"')
+    unit("again", '/bin/sh -c "sleep 2; exit 3"', "Restart=on-failure")
     program = ("exec", booted, "bash", "-p", "/usr/local/sbin/deploy-root", "restart-unit", "shop")
     assert try_docker(*program, "good")[0]
     started = docker("exec", booted, "systemctl", "show", "--property=MainPID", "good")
@@ -149,5 +159,8 @@ def test_under_systemd_a_unit_that_ends_at_once_has_failed_and_says_why(booted: 
     assert not done
     assert "no broker" in said
     assert "bad does not stay up" in said
+    done, said = try_docker(*program, "again")
+    assert not done, "whenever systemd starts it again, it is up for a moment"
+    assert "again does not stay up" in said
     assert "nothing did not restart" in try_docker(*program, "nothing")[1]
     assert "not the name of a unit: --now" in try_docker(*program, "--now")[1]
