@@ -36,6 +36,7 @@ def root_script(hosts: Sequence[Host]) -> str:
             host.project.tls,
             host.project.root,
             host.project.web.group,
+            host.ssh.user,
         ): host.name
         for host in hosts
     }
@@ -76,7 +77,8 @@ def setup(asked: Asked, means: Means) -> Outcome:
         stage = asked.load()
         names = ", ".join(host.name for host in asked.select(stage))
         must_consent(stage, asked, (f"{stage.project.name} on {stage.name}: prepare {names}",))
-        asked = replace(asked, yes=True)
+        if stage.confirm:
+            asked = replace(asked, yes=True)
         _make_environment(asked, means, stage)
     return on_hosts_alone(asked, means, SETUP)
 

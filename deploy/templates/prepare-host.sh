@@ -2,7 +2,8 @@
 # prepare-host.sh: what root does once on a host, before the first deploy. Safe to run again.
 #
 #   sh prepare-host.sh --name NAME --user USER --roles web,static,db
-#                      [--root /srv/www/NAME] [--group www-data] [--restart-only]
+#                      [--root /srv/www/NAME] [--group www-data]
+#                      [--restart-only | --allow-configure]
 #                      [--static-server nginx|apache] [--mode daemon|embedded] [--tls]
 #                      [--units UNIT,UNIT]
 #
@@ -15,11 +16,14 @@
 # The right to change the web server's configuration amounts to root on this host. With
 # --restart-only that right is not given: when the configuration of the site changes, which is
 # seldom, the deploy stops, and an administrator installs what `fab apache.configure --text` prints.
+# Once withheld, it stays so until --allow-configure gives it.
 
 set -eu
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
 umask 022
+
+WITHHELD='# --restart-only: without the right to change the configuration of web servers.'
 
 refuse() {
   echo "prepare-host: $1" >&2
@@ -27,10 +31,11 @@ refuse() {
 }
 
 name='' root='' user='' group=www-data roles='' static_server=nginx apache_mode=daemon units=''
-restart_only=no tls=no
+restart_only='' tls=no
 while [ $# -gt 0 ]; do
   case "$1" in
     --restart-only) restart_only=yes && shift && continue ;;
+    --allow-configure) restart_only=no && shift && continue ;;
     --tls) tls=yes && shift && continue ;;
   esac
   [ $# -ge 2 ] || refuse "$1 needs a value"
@@ -89,7 +94,7 @@ directory() {
   as_user mkdir -p "$root/$2"
   owner=$(stat -L -c %U "$root/$2")
   [ "$owner" = "$user" ] ||
-    refuse "$root/$2 belongs to $owner, and $user must own it (chown $user $root/$2)"
+    refuse "$root/$2 belongs to $owner, and $user must own it (chown -R $user $root/$2)"
   as_user chgrp "$3" "$root/$2"
   as_user chmod "$1" "$root/$2"
 }
@@ -115,6 +120,11 @@ make_directories() {
   if has_role web || has_role db || has_role worker; then
     for name_inside in releases venvs slots shared; do directory 0755 "$name_inside" "$own"; done
     uploads
+    if [ -f "$root/shared/env" ]; then
+      # Of a group before, it could be read no more by the processes of the site.
+      as_user chgrp "$group" "$root/shared/env" ||
+        refuse "$root/shared/env cannot be given to the group $group (chown $user:$group $root/shared/env)"
+    fi
     directory 2770 run "$group"
   fi
   if has_role static; then
@@ -143,6 +153,7 @@ install_program() {
 }
 
 sudo_lines() {
+  if [ "$restart_only" = yes ]; then echo "$WITHHELD"; fi
   echo "# What $user may do as root for the site $name: these lines, word for word."
   program=/usr/local/sbin/deploy-root
   if has_role web; then
@@ -156,7 +167,7 @@ sudo_lines() {
       echo "$user ALL=(root) NOPASSWD: $program restart-unit $name $unit"
     done
   fi
-  if [ "$restart_only" = no ]; then
+  if [ "$restart_only" != yes ]; then
     if has_role web || serves_static apache; then
       echo "$user ALL=(root) NOPASSWD: $program apache $name"
     fi
@@ -165,6 +176,10 @@ sudo_lines() {
 }
 
 install_sudoers() {
+  if [ -z "$restart_only" ] && grep -qsxF "$WITHHELD" "/etc/sudoers.d/deploy-$name"; then
+    restart_only=yes
+    echo "prepare-host: the right to configure web servers stays withheld; --allow-configure gives it"
+  fi
   # sudo skips file names with a dot, so a half-written one is never read.
   new=/etc/sudoers.d/.deploy-$name.new
   sudo_lines >"$new"

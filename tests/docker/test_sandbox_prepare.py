@@ -36,12 +36,16 @@ def prepared(fleet: Fleet) -> str:
 def test_an_administrator_may_keep_the_right_to_change_the_web_server(
     fleet: Fleet, prepared: str
 ) -> None:
-    assert on(fleet, "web1", f"{prepared} --name kept --restart-only")[0]
-    rules = on(fleet, "web1", "grep -v '^#' /etc/sudoers.d/deploy-kept")[1].splitlines()
-    assert [rule.partition("deploy-root ")[2] for rule in rules] == [
-        "restart-slot kept blue",
-        "restart-slot kept green",
-    ]
+    def allowed(options: str) -> list[str]:
+        assert on(fleet, "web1", f"{prepared} --name kept {options}")[0]
+        rules = on(fleet, "web1", "grep -v '^#' /etc/sudoers.d/deploy-kept")[1].splitlines()
+        return [rule.partition("deploy-root ")[2] for rule in rules]
+
+    slots = ["restart-slot kept blue", "restart-slot kept green"]
+    assert allowed("--restart-only") == slots
+    assert allowed("") == slots, "who prepares the host again does not give it by the way"
+    assert allowed("--allow-configure") == [*slots, "apache kept"]
+    assert allowed("") == [*slots, "apache kept"]
 
 
 def test_uploads_that_were_given_to_the_sites_own_user_are_left_as_they_are(
