@@ -167,7 +167,8 @@ def _agreed(kind: str, hosts: Sequence[Host], found: Found, to: str) -> str:
     if without:
         raise Refused(
             f"nothing changed: there is no release before the live one on {', '.join(without)}",
-            hint="fab releases lists what there is; fab rollback --to ID names one",
+            hint="fab releases lists what there is, for rollback --to ID; fab deploy --revision"
+            " COMMIT brings back what a host lacks",
         )
     return _one(kind, names)
 
@@ -190,7 +191,8 @@ def _there(kind: str, hosts: Sequence[Host], found: Found, release_id: str) -> R
         everywhere = ", ".join(sorted(set.intersection(*has.values()))) or "no release"
         raise Refused(
             f"nothing changed: release {release_id} is not complete on {', '.join(missing)}",
-            hint=f"each of these hosts has: {everywhere}",
+            hint=f"fab deploy --revision {release_id[7:]} releases the same code again; each of"
+            f" these hosts has: {everywhere}",
         )
     return found[hosts[0].name].tree(kind).complete[release_id]
 

@@ -16,7 +16,7 @@ from deploy.choice import (
 from deploy.consent import must_consent
 from deploy.errors import Locked, Refused
 from deploy.findings import Findings
-from deploy.fitness import must_be_fit, must_be_settled, must_have_here
+from deploy.fitness import must_be_fit, must_be_of, must_be_settled, must_have_here
 from deploy.fleet import Fleet
 from deploy.flow import Flow
 from deploy.host import Host
@@ -78,6 +78,8 @@ def _run_once(
     with as_interrupts(), on_hosts(asked, means, stage, hosts, others, needed) as fleet:
         found = fleet.look()
         must_be_fit(flow, fleet.hosts, found)
+        if not asked.yes:
+            must_be_of(stage.name, fleet.hosts, found)
         plan, goal = _planned(means, stage, flow, run, fleet, found, choose, ask)
         words = tuple(opening_words(stage, plan, goal, fleet.hosts, found))
         if asked.dry:

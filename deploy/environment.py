@@ -8,6 +8,7 @@ from deploy.command import Command, Result
 from deploy.consent import must_consent
 from deploy.course import new_run
 from deploy.errors import Inconsistent, Refused
+from deploy.fitness import must_be_of
 from deploy.host import CODE, Host
 from deploy.means import Means, on_hosts
 from deploy.onsite.envfile import NotReady, parse
@@ -145,6 +146,8 @@ def _on_each(
     with on_hosts(asked, means, stage, asked.select(stage, CODE)) as fleet:
         if not locked:
             return fleet.each(command)
+        if not asked.yes:
+            must_be_of(stage.name, fleet.hosts, fleet.look())
         with as_interrupts(), fleet.locked(new_run("env.push", means.who)):
             return fleet.each(command)
 

@@ -60,6 +60,7 @@ class Findings:
     """The state of one host. `root` is "ok", "missing" or "readonly"; `free` is in KiB.
 
     `left_lock`: a run, or the host itself, died while it was about to take the lock.
+    `stage`: as what the site was last prepared or released.
     `exposed`: others than the site's group can read shared/env.
     """
 
@@ -80,6 +81,7 @@ class Findings:
     installed: Mapping[str, str] = field(default_factory=dict)
     lock: Lock | None = None
     left_lock: bool = False
+    stage: str = ""
     frozen: str = ""
     maintenance: str = ""
     draining: bool = False

@@ -61,6 +61,18 @@ def must_be_fit(flow: Flow, hosts: Sequence[Host], found: Mapping[str, Findings]
         must_be_free(host, found[host.name])
 
 
+def must_be_of(stage: str, hosts: Sequence[Host], found: Mapping[str, Findings]) -> None:
+    """Raises Refused if the site on a host is another stage's, with its visitors and its data."""
+    for host in hosts:
+        other = found[host.name].stage
+        if other and other != stage:
+            raise Refused(
+                f"nothing was changed: {host.project.root} on {host.name} is stage {other}'s, not"
+                f" {stage}'s; on one host each stage needs a name and private ports of its own",
+                hint="if both mean the same site, or the stage was renamed: the same with --yes",
+            )
+
+
 def must_be_free(host: Host, found: Findings) -> None:
     """Raises Locked if the host is locked, or as `must_be_settled` does."""
     if found.lock is not None:

@@ -77,6 +77,7 @@ def _understood(host: str, lines: Iterable[str]) -> Findings:
         installed=dict(value.split(" ", 1) for value in said.get("installed", ())),
         lock=_lock(_last(said, "lock")),
         left_lock=bool(_last(said, "left-lock")),
+        stage=_last(said, "stage"),
         frozen=_last(said, "frozen"),
         exposed=int(_last(said, "env-mode") or "0", 8) & 0o037 != 0,
         draining=bool(_last(said, "draining")),
@@ -123,7 +124,13 @@ def _release(name: str, text: str) -> Release | None:
     except ValueError:
         return None
     known = {key: str(facts.get(key, "")) for key in ("revision", "venv", "migrations", "tree")}
-    return Release(name, **known)
+    units, pages = facts.get("units"), facts.get("pages", ())
+    return Release(
+        name,
+        **known,
+        units=None if units is None else tuple(map(str, units)),
+        pages=tuple(map(str, pages)),
+    )
 
 
 def _process(value: str) -> Process:

@@ -6,7 +6,7 @@ import pytest
 
 from deploy.errors import Locked, Refused
 from deploy.findings import Findings, Lock, Tree
-from deploy.fitness import must_be_fit, must_have_here
+from deploy.fitness import must_be_fit, must_be_of, must_have_here
 from deploy.flow import DEPLOY, RELOAD, ROLLBACK
 from deploy.host import Host
 from deploy.journal import Change, Entry, Run
@@ -123,3 +123,11 @@ def test_an_environment_that_others_can_read_stops_a_release_but_no_way_back() -
     open_to_all = replace(FIT, exposed=True)
     assert "chmod 640 /srv/www/shop/shared/env" in refused(open_to_all)
     must_be_fit(ROLLBACK, [WEB], {"web1": open_to_all})
+
+
+def test_a_site_that_is_another_stages_is_not_released_over() -> None:
+    must_be_of("live", [WEB], {"web1": FIT})
+    must_be_of("live", [WEB], {"web1": replace(FIT, stage="live")})
+    with pytest.raises(Refused, match="is stage live's, not staging's") as refused:
+        must_be_of("staging", [WEB], {"web1": replace(FIT, stage="live")})
+    assert "--yes" in refused.value.hint
