@@ -23,7 +23,7 @@ from deploy.steps.env import announced, forget, used
 from deploy.steps.finish import discard, prune, prune_static
 from deploy.steps.journal import begin, commit, decide, note
 from deploy.steps.server import apache, static_server
-from deploy.steps.services import restart
+from deploy.steps.services import allowed, restart
 from deploy.steps.slots import ask_again, load, refresh, warm
 from deploy.steps.static import check as check_static
 from deploy.steps.static import collect_on_web, switch, sync
@@ -95,6 +95,7 @@ DEPLOY = Flow(
         invalidate,
         static_server,
         apache,
+        allowed,
         warm,
         save,
         # from here on things are switched
@@ -138,7 +139,19 @@ DEPLOY_STATIC = Flow(
 
 ROLLBACK = Flow(
     "rollback",
-    (check_back, warm, save, begin, switch, migrate_back, ask_again, activate, decide, commit),
+    (
+        check_back,
+        allowed,
+        warm,
+        save,
+        begin,
+        switch,
+        migrate_back,
+        ask_again,
+        activate,
+        decide,
+        commit,
+    ),
 )
 
 # Parts of a deploy by themselves, for the tasks in groups.
@@ -152,8 +165,8 @@ COLLECT = Flow("static.collect", (export, collect), roles=("static",))
 SYNC = Flow("static.sync", (export, collect, sync, send, check_sent, invalidate), roles=("static",))
 CHECK_STATIC = Flow("static.check", (check_static,), roles=("static",))
 PRUNE_STATIC = Flow("static.prune", (prune_static,), roles=("static",))
-CHECK_BUCKET = Flow("static.check", (export, collect, check_kept), roles=("web",))
-PRUNE_BUCKET = Flow("static.prune", (export, collect, prune_bucket), roles=("web",))
+CHECK_BUCKET = Flow("static.check", (export, collect, check_kept), roles=("web", "worker"))
+PRUNE_BUCKET = Flow("static.prune", (export, collect, prune_bucket), roles=("web", "worker"))
 CONFIGURE_STATIC = Flow("static.configure", (static_server,), roles=("static",))
 PLAN_MIGRATIONS = Flow(
     "db.plan", (export, wheels, push, install, entry, show, discard), roles=("db",)
@@ -163,7 +176,9 @@ MIGRATE = Flow("db.migrate", (entry, migrate_now), roles=("db",))
 BACKUP = Flow("db.backup", (entry, save_now), roles=("db",))
 CONFIGURE = Flow("apache.configure", (entry, apache), roles=("web",))
 RELOAD = Flow("apache.reload", (refresh, change_slot), roles=("web",))
-RESTART = Flow("services.restart", (restart,), roles=("worker",))
+RESTART = Flow(
+    "services.restart", (allowed, replace(restart, phase=Phase.PREPARE)), roles=("worker",)
+)
 CHECK = Flow("apache.check", (check,), roles=("web",))
 SETUP = Flow("setup", (entry, apache, static_server))
 

@@ -1,15 +1,18 @@
 """A page in place of the site, for work that visitors must not meet, and its taking away."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.asked import Asked
 from deploy.command import Command
 from deploy.consent import must_consent
-from deploy.errors import PrepareFailed, Refused
+from deploy.errors import Interrupted, PrepareFailed, Refused
+from deploy.fleet import Fleet
 from deploy.host import Host
 from deploy.means import Means, on_hosts
 from deploy.outcome import Outcome
 from deploy.report import Note
+from deploy.signals import deferred
 from deploy.stage import Stage
 from deploy.webserver import maintenance_page
 
@@ -20,7 +23,8 @@ LARGEST = 256 * 1024
 def put_up(asked: Asked, means: Means, reason: str, until: str, page: str) -> Outcome:
     """Every web host answers 503 with a page until `take_down`; a deploy goes on behind it.
 
-    All hosts show it, or none: where one does not, it is taken away from the others again.
+    All hosts show it, or none: where one does not, the others get back what they had, which may
+    be an earlier page.
     Raises Refused for a reason or a page that cannot be shown or if the operator does not agree,
     PrepareFailed naming the hosts.
     """
@@ -33,19 +37,36 @@ def put_up(asked: Asked, means: Means, reason: str, until: str, page: str) -> Ou
     what = f"{stage.project.name} on {stage.name}: a page in place of the site"
     must_consent(stage, asked, (what,))
     with on_hosts(asked, means, stage, _web_hosts(asked, stage)) as fleet:
-        said = fleet.each_left(lambda host: _on(host, why, html))
+        try:
+            with deferred():
+                said = fleet.each_left(lambda host: _on(host, why, html))
+        except KeyboardInterrupt:
+            stays = _taken_back(fleet)
+            raise Interrupted(f"stopped by you; {_what_is_up(stays)}", _next(stays)) from None
         failed = [f"{name}: {one.output.strip()}" for name, one in said.items() if not one.ok]
         if failed:
-            stays = [name for name, one in fleet.each_left(_off).items() if not one.ok]
-            where = f"perhaps still up on {', '.join(stays)}" if stays else "up on no host"
+            stays = _taken_back(fleet)
             older = "fab apache.configure, if the vhost is older than this command"
-            raise PrepareFailed(
-                "\n  ".join((f"the page is {where}:", *failed)),
-                hint="fab maintenance.off, once they are back" if stays else older,
-            )
+            what = "\n  ".join((f"{_what_is_up(stays)}:", *failed))
+            raise PrepareFailed(what, hint=_next(stays) or older)
     for name in said:
         means.emit(Note(f"{name}: visitors get the page; static files and uploads are served"))
     return Outcome()
+
+
+def _taken_back(fleet: Fleet) -> list[str]:
+    """The hosts on which it is not known what visitors get."""
+    return [name for name, one in fleet.each_left(_back).items() if not one.ok]
+
+
+def _what_is_up(stays: Sequence[str]) -> str:
+    if stays:
+        return f"the new page is perhaps still up on {', '.join(stays)}"
+    return "the new page is up on no host"
+
+
+def _next(stays: Sequence[str]) -> str:
+    return "fab maintenance.off, once they are back" if stays else ""
 
 
 def take_down(asked: Asked, means: Means) -> Outcome:
@@ -84,6 +105,10 @@ def _on(host: Host, why: str, html: str) -> Command:
     name = project.web.server_name or "localhost"
     words = ("maintenance_on", project.root, why, str(project.web.port), name)
     return Command(words, stdin=html, changes=False)
+
+
+def _back(host: Host) -> Command:
+    return Command(("maintenance_back", host.project.root), changes=False)
 
 
 def _off(host: Host) -> Command:

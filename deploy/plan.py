@@ -1,6 +1,6 @@
 """Flow and findings become a plan: the exact commands for each host, before anything runs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from deploy.command import Action, Command
@@ -18,12 +18,6 @@ class Work:
     actions: tuple[Action, ...]
     undo: tuple[Action, ...] = ()
 
-    @property
-    def drains(self) -> bool:
-        """Whether a load balancer is told to leave the host meanwhile, or to come back."""
-        words = {action.argv[0] for action in self.actions if isinstance(action, Command)}
-        return bool(words & {"drained", "come_back"})
-
 
 @dataclass(frozen=True)
 class Part:
@@ -34,16 +28,30 @@ class Part:
 
     @property
     def waves(self) -> tuple[tuple[Work, ...], ...]:
-        """The hosts that go together: a rolling step tries a single one first.
-
-        Where a load balancer is to hold hosts out meanwhile, each goes alone.
-        """
-        if self.step.drains and any(work.drains for work in self.work):
-            return tuple((work,) for work in self.work)
-        if not self.step.rolling or len(self.work) == 1:
-            return (self.work,)
+        """The hosts that go together: a rolling step tries a single one first."""
+        together = in_turn(self.work, lambda work: work.actions)
+        if not self.step.rolling or len(together) != 1 or len(self.work) == 1:
+            return together
         first = next((work for work in self.work if "web" in work.host.roles), self.work[0])
         return ((first,), tuple(work for work in self.work if work is not first))
+
+
+def in_turn(
+    works: Sequence[Work], actions: Callable[[Work], Sequence[Action]]
+) -> tuple[tuple[Work, ...], ...]:
+    """The hosts that go together, all of them, or each alone.
+
+    Alone where a load balancer is told to leave a host or to come back (web.drain): with all
+    hosts out at once it would have nowhere to send visitors.
+    """
+    if any(_drains(actions(work)) for work in works):
+        return tuple((work,) for work in works)
+    return (tuple(works),)
+
+
+def _drains(actions: Sequence[Action]) -> bool:
+    words = {action.argv[0] for action in actions if isinstance(action, Command)}
+    return bool(words & {"drained", "come_back"})
 
 
 @dataclass(frozen=True)

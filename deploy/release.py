@@ -15,7 +15,9 @@ class Release:
     """What goes live: an id that is the same on every host, and what it was made from.
 
     `revision` is the full commit; `tree`, `venv` and `migrations` are keys of content: equal keys
-    mean equal code, equal installed packages, and equal migration files.
+    mean equal code, equal installed packages, and equal migration files. `units` are the services
+    that it was made for on the host; None if that is not known. `pages` are what it is asked for,
+    first the one that tells whether it is well; none if that is not known.
     """
 
     id: str
@@ -23,6 +25,8 @@ class Release:
     venv: str = ""
     migrations: str = ""
     tree: str = ""
+    units: tuple[str, ...] | None = None
+    pages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

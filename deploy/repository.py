@@ -33,7 +33,7 @@ class Repository:
         return result.output
 
     def prefix(self) -> str:
-        """Where in its repository this folder is: "backend/", or nothing. Refused outside of any."""
+        """Where in its repository this folder is: "backend/", or nothing. Refused if in none."""
         found = self.ask("rev-parse", "--show-prefix")
         if not found.ok and "not a git repository" not in found.output:
             raise Refused(f"git does not open {self._top}: {found.output.strip()[-400:]}")

@@ -5,10 +5,11 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 
 from deploy.atwork import AtWork, Execute, Failure
-from deploy.plan import Part, Plan, Work
+from deploy.plan import Part, Plan, Work, in_turn
 from deploy.report import Began, Emit, Note
 from deploy.signals import deferred
 from deploy.steps import Phase, Step
+
 
 @dataclass(eq=False)
 class StepsFailed(Exception):
@@ -158,9 +159,11 @@ class _Runner:
             lost = {failure.host for failure in stuck}
             works = [w for part, w in begun if part.step is step and w.host.name not in lost]
             self._emit(Began(step.name, "put back what was live", _names(works), undoing=True))
-            stuck += self.at_work.each(step, works, lambda work: work.undo)
+            for wave in in_turn(works, lambda work: work.undo):
+                stuck += self.at_work.each(step, wave, lambda work: work.undo)
         self._begun = []
         return stuck
+
 
 def _names(works: Sequence[Work]) -> tuple[str, ...]:
     return tuple(work.host.name for work in works)

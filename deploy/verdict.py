@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from deploy.atwork import Failure
 from deploy.errors import (
     DeployError,
     Inconsistent,
@@ -13,7 +14,6 @@ from deploy.errors import (
 )
 from deploy.findings import Findings
 from deploy.host import Host
-from deploy.atwork import Failure
 from deploy.runner import StepsFailed
 from deploy.steps import Phase
 from deploy.steps.checks import gate

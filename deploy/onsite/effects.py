@@ -21,6 +21,7 @@ TAKES_AWAY = re.compile(
     re.IGNORECASE,
 )
 
+
 class Effect(NamedTuple):
     """What one operation does. `rename`: it fits neither the release before nor the one after."""
 

@@ -6,7 +6,7 @@ put_env() {
   local env=$1/shared/env
   ( # What is interrupted leaves no second copy, also when nobody reads what bash says of it.
     trap '' PIPE
-    trap 'rm -f "$env.new"; exit 74' TERM
+    trap 'trap "" TERM; rm -f "$env.new"; exit 74' TERM
     umask 027
     cat >"$env.new" && chgrp "$2" "$env.new" && mv -fT "$env.new" "$env" && exit
     rm -f "$env.new"

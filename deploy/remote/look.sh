@@ -26,6 +26,7 @@ look() {
   done
   if [ -d "$root/entry" ]; then echo "installed entry $(digest_entry "$root/entry")"; fi
   if [ -e "$root/.deploy/journal" ]; then sed 's/^/journal /' "$root/.deploy/journal"; fi
+  if [ -e "$root/.deploy/stage" ]; then echo "stage $(head -n 1 "$root/.deploy/stage")"; fi
   if [ -e "$root/.deploy/frozen" ]; then echo "frozen $(head -n 1 "$root/.deploy/frozen")"; fi
   if [ -e "$root/draining" ]; then echo "draining yes"; fi
   if [ -e "$root/maintenance/503.html" ]; then echo "maintenance $(head -n 1 "$root/maintenance/why")"; fi
@@ -86,7 +87,7 @@ look_slots() {
     echo "slot $slot $(basename "$(readlink "$root/slots/$slot")")"
     for file in "$root/run/$slot"-*; do
       pid=${file##*-}
-      if slot_process "$title" "$pid"; then
+      if [ -f "$file" ] && slot_process "$title" "$pid"; then
         echo "process $slot $pid $(head -n 1 "$file")"
       fi
     done

@@ -44,7 +44,9 @@ know_migrations() {
   key=$(printf '%s' "$3" | grep -o '"migrations": "[^"]\{1,\}"') || return 0
   for other in "$1"/releases/[0-9]*; do
     if [ -s "$other/.migrations" ] && grep -qsF "$key" "$other/release.json"; then
-      ln -f "$other/.migrations" "$1/releases/$2/.migrations"
+      # Of another owner, as after a change of the deploy user, it may not be linked.
+      ln -f "$other/.migrations" "$1/releases/$2/.migrations" 2>/dev/null ||
+        cp "$other/.migrations" "$1/releases/$2/.migrations"
       return
     fi
   done

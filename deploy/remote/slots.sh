@@ -11,11 +11,12 @@ load_slot() {
 
 # start_slot ROOT NAME SLOT ID PROCESSES SECONDS
 start_slot() {
-  local loaded failed empty begun=
+  local loaded failed empty size begun=
   { IFS= read -r begun <"$1/.deploy/loading-$3"; } 2>/dev/null
   rm -f "$1/.deploy/loading-$3"
   count_loaded "$1" "$(slot_title "$2" "$3")" "$3" "$4"
-  if [ "$loaded" -ge "$5" ]; then echo "already warm"; return 0; fi
+  slot_size "$2" "$5"
+  if [ "$loaded" -ge "$size" ]; then echo "already warm"; return 0; fi
   if [ "$begun" = "$4" ] && [ -z "$empty" ] && [ "$(readlink "$1/slots/$3")" = "../releases/$4" ]; then
     wait_slot "$@"
   else restart_in_slot "$@"; fi
@@ -43,7 +44,7 @@ begin_slot() {
 # no_migrations_pending ROOT SLOT     As the processes of the slot found when they loaded.
 no_migrations_pending() {
   local names
-  names=$(cat "$1/run/$2"-* 2>/dev/null | awk '$1 == "pending" {print $2}' | sort -u)
+  names=$(find "$1/run" -maxdepth 1 -type f -name "$2-*" -exec cat {} + 2>/dev/null | awk '$1 == "pending" {print $2}' | sort -u)
   [ -n "$names" ] || return 0
   echo "the database lacks migrations that it was thought to have: $(echo "$names" | tr '\n' ' ')"
   echo "fab db.migrate --release $(basename "$(readlink "$1/slots/$2")") runs them"
@@ -76,6 +77,8 @@ count_loaded() {
   loaded=0 failed='' empty=''
   for file in "$1/run/$3"-*; do
     said=
+    # The site's own user writes here, and a pipe in the place of a file would keep us for ever.
+    if [ ! -f "$file" ]; then continue; fi
     { IFS= read -r said <"$file"; } 2>/dev/null
     case $said in
       "loaded $4") if slot_process "$2" "${file##*-}"; then loaded=$((loaded + 1)); fi ;;
@@ -85,22 +88,42 @@ count_loaded() {
   done
 }
 
+# slot_size NAME PROCESSES      Into `size`: how many processes a slot has as Apache was told, which is
+# not what settings say that were never installed: going back must not wait for those.
+slot_size() {
+  local file line
+  size=$2
+  file=$(server_file apache "$1")
+  [ -r "$file" ] || return 0
+  while IFS= read -r line; do
+    if [[ $line =~ ^\ *processes=([0-9]+)\ threads= ]]; then size=${BASH_REMATCH[1]}; fi
+  done <"$file"
+}
+
 wait_slot() {
-  local root=$1 slot=$3 id=$4 processes=$5 seconds=$6 until=$((SECONDS + $6)) title loaded failed empty
+  local root=$1 slot=$3 id=$4 seconds=$6 until=$((SECONDS + $6)) title loaded failed empty size
   title=$(slot_title "$2" "$slot")
-  while count_loaded "$root" "$title" "$slot" "$id" && [ "$loaded" -lt "$processes" ]; do
+  slot_size "$2" "$5"
+  while count_loaded "$root" "$title" "$slot" "$id" && [ "$loaded" -lt "$size" ]; do
     if [ -n "$failed" ]; then
       echo "the site does not load:"
       tail -n +2 "$failed"
       return 65
     fi
     if [ "$SECONDS" -ge "$until" ]; then
-      echo "only $loaded of $processes processes loaded $id within $seconds s"
+      echo "only $loaded of $size processes loaded $id within $seconds s"
       echo "Apache's error log of the site says why; is Apache running?"
       return 65
     fi
     sleep 0.05
   done
+}
+
+# ask_back URL_PORT HOST_HEADER ID TIMES PATH...   The same as ask, where what was live is live again: it may
+# refuse what is asked as what was to be live would be, such as under another host name.
+ask_back() {
+  local may_refuse=yes
+  ask "$@"
 }
 
 # ask URL_PORT HOST_HEADER ID TIMES PATH...   Every path must answer, from that release, TIMES in a row.
@@ -121,8 +144,8 @@ ask_path() {
       return 65
     }
     read_head "$head"
-    case $code in
-      2??|3??) ;;
+    case $code${may_refuse-} in
+      2??*|3??*|4??yes) ;;
       *) echo "$path answers $code from release ${from:-unknown}, not 2xx or 3xx"; return 65 ;;
     esac
     if [ "$from" != "$id" ]; then

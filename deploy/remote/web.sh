@@ -22,9 +22,9 @@ show_server() {
 }
 
 # sudo_refused WHAT
-sudo_refused() {
-  echo "sudo refused $1: prepare the host again (fab -H HOST setup --script | ssh root@HOST sh)"
-}
+sudo_refused() { echo "sudo refused $1: $(prepare_again)"; }
+
+prepare_again() { echo "prepare the host again (fab -H HOST setup --script | ssh root@HOST sh)"; }
 
 # configure_server SERVER NAME    The configuration comes on standard input.
 configure_server() {
@@ -32,13 +32,33 @@ configure_server() {
   said=$(timeout 60 sudo -n /usr/local/sbin/deploy-root "$1" "$2" 2>&1) || code=$?
   printf '%s\n' "$said"
   if [ "$code" = 1 ]; then
-    sudo_refused "to configure $1"
-    echo "if that right was withheld, root installs what fab apache.configure --text, or static.configure, prints"
+    echo "sudo refused to configure $1: if that right was withheld (--restart-only), root installs what"
+    echo "fab apache.configure --text, or static.configure --text, prints; else $(prepare_again)"
   fi
   case $said in *'unknown directive "brotli_static"'*)
     echo "nginx has no brotli module: apt-get install libnginx-mod-http-brotli-static there, or static.brotli = false"
   esac
   [ "$code" = 0 ] || return 65
+}
+
+# configure_site ROOT NAME SLOT ID PROCESSES SECONDS    The same for Apache, below a release ID that is
+# live in SLOT. If that was loaded and does not load any more, the configuration before is put back: Apache's
+# own test does not see that the site's processes cannot read what they need, or run another Python.
+configure_site() {
+  local before said code=0 loaded failed empty files=("$1/run/$3"-*)
+  before=$(show_server apache "$2")
+  count_loaded "$1" "$(slot_title "$2" "$3")" "$3" "$4"
+  said=$(configure_server apache "$2") || code=$?
+  printf '%s\n' "$said"
+  if [ "$code" != 0 ] || [ "$loaded" = 0 ] || [ -z "$before" ] || [ "$said" = unchanged ]; then return "$code"; fi
+  # What the processes of the configuration before have said holds no more.
+  rm -f "${files[@]}"
+  said=$(wait_slot "$@") && return
+  printf '%s\n' "with this configuration the live release does not come up:" "$said"
+  if said=$(configure_server apache "$2" <<<"$before"); then echo "the configuration before is back"
+  else printf '%s\n' "the configuration before is not back either:" "$said"
+  fi
+  return 65
 }
 
 # may_reload NAME               Whether the deploy user may do what embedded mode needs.
@@ -60,7 +80,7 @@ reload_embedded() {
   until=$((SECONDS + $4))
   until [ -z "$id" ] || said=$(ask "$5" "$6" "$id" 5 "$7"); do
     for file in "$root/run/current"-*; do
-      if [ "$(head -n 1 "$file" 2>/dev/null)" = "failed $id" ]; then
+      if [ -f "$file" ] && [ "$(head -n 1 "$file" 2>/dev/null)" = "failed $id" ]; then
         echo "the site does not load in Apache's own processes:"
         tail -n +2 "$file"
         return 65
@@ -76,8 +96,10 @@ reload_embedded() {
 drained() {
   local back=("$1" "$2" "$3" "$4") code=0
   # Whoever stops this must not leave the host out of the balancer.
-  trap 'rm -f "${back[0]}/draining"; exit 143' TERM HUP INT
-  : >"$1/draining" && sleep "$2" || return
+  trap 'trap "" TERM HUP INT; rm -f "${back[0]}/draining"; exit 143' TERM HUP INT
+  : >"$1/draining" || return
+  # It may be stopped before this shell is.
+  sleep "$2" || { rm -f "$1/draining"; return 143; }
   shift 4
   "$@" || code=$?
   come_back "${back[@]}" || code=$?
@@ -103,16 +125,27 @@ come_back() {
 # maintenance_on ROOT TEXT PORT HOST_HEADER    The page comes on standard input. Visitors get it
 # as soon as the file is there; whether they do is asked as one of them, without the mark.
 maintenance_on() {
-  local dir=$1/maintenance code
-  mkdir -p "$dir" && chmod 755 "$dir" && printf '%s\n' "$2" | replace_file "$dir/why" &&
+  local dir=$1/maintenance before=$1/maintenance.before code
+  rm -rf "$before" "$before.new" && mkdir "$before.new" || return
+  if [ -e "$dir/503.html" ]; then cp -p "$dir/503.html" "$dir/why" "$before.new" || return; fi
+  mv -T "$before.new" "$before" && mkdir -p "$dir" && chmod 755 "$dir" && printf '%s\n' "$2" | replace_file "$dir/why" &&
     replace_file "$dir/503.html" && chmod 644 "$dir/503.html" || return
   code=$(curl --silent --max-time 10 --output /dev/null --write-out '%{http_code}' \
     --header "Host: $4" "http://127.0.0.1:$3/")
   [ "$code" = 503 ] || say_and_fail 65 "visitors still get an answer $code"
 }
 
+# maintenance_back ROOT         What maintenance_on did is undone: the page before it is up again, or none.
+maintenance_back() {
+  local dir=$1/maintenance before=$1/maintenance.before
+  [ -d "$before" ] || return 0
+  if [ ! -e "$before/503.html" ]; then maintenance_off "$1"; return; fi
+  mv -f "$before/why" "$before/503.html" "$dir" && rm -rf "$before"
+}
+
 # maintenance_off ROOT
 maintenance_off() {
+  rm -rf "$1/maintenance.before"
   if [ ! -e "$1/maintenance/503.html" ]; then echo "the page was not up"; return 0; fi
   rm -f "$1/maintenance/503.html" && rm -rf "$1/maintenance" && echo "visitors get the site again"
 }

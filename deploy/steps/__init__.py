@@ -117,8 +117,7 @@ class Step:
     Whoever interrupts waits until a step is done that is `brief`, as the one that decides is.
     `needs` are the programs that a host must have for it. `leaves` says what no undo can take
     back once the step has begun. What is `undo_first` is taken back before all else, because hosts
-    that are put back need it. While a host is at a step that `drains`, a load balancer may hold it
-    out (web.drain), so the others wait. What the hosts say goes to `judge` alone, where only all
+    that are put back need it. What the hosts say goes to `judge` alone, where only all
     answers together tell whether the step succeeded.
     """
 
@@ -134,7 +133,6 @@ class Step:
     needs: tuple[str, ...] = ()
     leaves: str = ""
     undo_first: bool = False
-    drains: bool = False
     judge: Judge | None = None
 
     def serves(self, roles: Sequence[str]) -> bool:
@@ -154,7 +152,6 @@ def step(
     needs: tuple[str, ...] = (),
     leaves: str = "",
     undo_first: bool = False,
-    drains: bool = False,
     judge: Judge | None = None,
 ) -> Callable[[Build], Step]:
     """Make a Step of a function. The first line of its docstring is what people see."""
@@ -176,7 +173,6 @@ def step(
             needs,
             leaves,
             undo_first,
-            drains,
             judge,
         )
 

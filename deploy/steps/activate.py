@@ -4,15 +4,21 @@ from collections.abc import Iterator
 
 from deploy.command import Action
 from deploy.host import CODE, Host
+from deploy.release import Release
 from deploy.steps import Phase, Target, step, word
-from deploy.steps.services import restarted
+from deploy.steps.services import restarted, still_at_work
 from deploy.steps.slots import still_warm
 
 IN_A_ROW = 5
 """How many answers in a row must come from the new release."""
 
 
-def reloaded(host: Host, release: str | None) -> Iterator[Action]:
+def health(host: Host, made: Release | None) -> str:
+    """The page that tells whether a release is well: its own, if it was `made` before."""
+    return made.pages[0] if made and made.pages else host.project.web.health
+
+
+def reloaded(host: Host, release: str | None, made: Release | None = None) -> Iterator[Action]:
     """In embedded mode, let Apache's own processes load what is live now; else nothing.
 
     Behind a load balancer (web.drain) the host is left alone by visitors meanwhile. Without one a
@@ -23,21 +29,27 @@ def reloaded(host: Host, release: str | None) -> Iterator[Action]:
         return
     name, port, seconds = web.server_name or "localhost", str(web.port), web.start_timeout
     around = ("drained", project.root, str(web.drain), port, name) if web.drain else ()
-    ask = (str(seconds), port, name, web.health)
+    ask = (str(seconds), port, name, health(host, made))
     words = (*around, "reload_embedded", project.root, project.name, release or "", *ask)
     yield word(*words, quiet_limit=120.0 + seconds + 2 * web.drain)
 
 
-def verified(host: Host, kind: str, release: str) -> Iterator[Action]:
-    """Ask the host, as a visitor would, whether it answers from that release."""
+def verified(
+    host: Host, kind: str, release: str, made: Release | None = None, *, back: bool = False
+) -> Iterator[Action]:
+    """Ask the host, as a visitor would, whether it answers from that release.
+
+    One that is put `back` may refuse the request, as one of another host name than its own: it has
+    to answer, and be the one that was live.
+    """
     project = host.project
     if kind == "static":
         name = project.static.server_name or "localhost"
         yield word("ask_static", str(project.static.port), name, release)
     elif "web" in host.roles:
-        name = project.web.server_name or "localhost"
-        port = str(project.web.port)
-        yield word("ask", port, name, release, str(IN_A_ROW), project.web.health)
+        name, port = project.web.server_name or "localhost", str(project.web.port)
+        asks = "ask_back" if back else "ask"
+        yield word(asks, port, name, release, str(IN_A_ROW), health(host, made))
 
 
 def _back(t: Target) -> Iterator[Action]:
@@ -45,11 +57,17 @@ def _back(t: Target) -> Iterator[Action]:
     if old is None:
         yield word("unswitch", t.layout.root)
         yield from reloaded(t.host, None)
+        yield from still_at_work(t.host)
     else:
+        made = _made(t, old)
         yield word("switch", t.layout.root, old)
-        yield from restarted(t.host, old)
-        yield from reloaded(t.host, old)
-        yield from verified(t.host, "web", old)
+        yield from reloaded(t.host, old, made)
+        yield from verified(t.host, "web", old, made, back=True)
+        yield from restarted(t.host, old, lenient=True)
+
+
+def _made(t: Target, release: str) -> Release | None:
+    return t.found.web.complete.get(release)
 
 
 @step(
@@ -58,7 +76,6 @@ def _back(t: Target) -> Iterator[Action]:
     phase=Phase.COMMIT,
     undo=_back,
     rolling=True,
-    drains=True,
 )
 def activate(t: Target) -> Iterator[Action]:
     """switch by one rename, and see the public site answer from the new release"""
@@ -66,15 +83,16 @@ def activate(t: Target) -> Iterator[Action]:
         yield still_warm(t)
         yield word("mark_slot", t.layout.root, t.code.id, t.found.idle_slot)
     yield word("switch", t.layout.root, t.code.id)
-    yield from restarted(t.host, t.code.id)
-    yield from reloaded(t.host, t.code.id)
-    yield from verified(t.host, "web", t.code.id)
+    made = _made(t, t.code.id)
+    yield from restarted(t.host, t.code.id, made)
+    yield from reloaded(t.host, t.code.id, made)
+    yield from verified(t.host, "web", t.code.id, made)
 
 
 def _back_to_slot(t: Target) -> Iterator[Action]:
     yield word("mark_slot", t.layout.root, t.code.id, t.found.live_slot)
-    yield from reloaded(t.host, t.code.id)
-    yield from verified(t.host, "web", t.code.id)
+    yield from reloaded(t.host, t.code.id, _made(t, t.code.id))
+    yield from verified(t.host, "web", t.code.id, _made(t, t.code.id))
 
 
 @step(
@@ -83,17 +101,16 @@ def _back_to_slot(t: Target) -> Iterator[Action]:
     phase=Phase.COMMIT,
     undo=_back_to_slot,
     rolling=True,
-    drains=True,
 )
 def change_slot(t: Target) -> Iterator[Action]:
     """move visitors to the fresh processes of the same release"""
     yield still_warm(t)
     yield word("mark_slot", t.layout.root, t.code.id, t.found.idle_slot)
-    yield from reloaded(t.host, t.code.id)
-    yield from verified(t.host, "web", t.code.id)
+    yield from reloaded(t.host, t.code.id, _made(t, t.code.id))
+    yield from verified(t.host, "web", t.code.id, _made(t, t.code.id))
 
 
 @step("apache.check", roles=("web",), needs=("curl",))
 def check(t: Target) -> Iterator[Action]:
     """ask the public site whether it answers from the live release"""
-    yield from verified(t.host, "web", t.code.id)
+    yield from verified(t.host, "web", t.code.id, _made(t, t.code.id))

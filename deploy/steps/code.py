@@ -61,6 +61,8 @@ def entry(t: Target) -> Iterator[Action]:
     if t.found.installed.get("entry") != entry_digest(site):
         yield Upload(ONSITE, t.layout.entry, exclude=("__pycache__", "__init__.py", "site.json"))
         yield word("remember", f"{t.layout.entry}/site.json", site)
+    if t.stage and t.found.stage != t.stage:
+        yield word("remember", f"{t.layout.root}/.deploy/stage", t.stage)
 
 
 @step("code.seal", roles=CODE)
@@ -73,6 +75,8 @@ def seal(t: Target) -> Iterator[Action]:
         "venv": venv_key(t.made_from, t.found),
         "migrations": t.code.migrations,
         "tree": t.made_from.tree,
+        "units": t.project.services.units,
+        "pages": (t.project.web.health, *t.project.web.warm),
         "site": {"settings": t.project.settings, "wsgi": t.project.wsgi},
     }
     where = (t.layout.root, t.code.id, t.project.static.root)

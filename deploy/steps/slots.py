@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from deploy.command import Action, Command
 from deploy.project import Project
 from deploy.steps import Phase, Target, step, word
-from deploy.steps.server import changes_vhost, reloadable
+from deploy.steps.server import changes_vhost, patience, reloadable, slot_words
 from deploy.webserver import SLOTS
 
 
@@ -15,10 +15,8 @@ def private_port(t: Target, slot: str) -> str:
 
 
 def _in_slot(word_: str, project: Project, slot: str, release: str) -> Command:
-    seconds = project.web.start_timeout + project.web.request_timeout
-    count = str(project.slot_processes)
-    words = (project.root, project.name, slot, release, count, str(seconds))
-    return word(word_, *words, quiet_limit=2.0 * seconds + 30.0)
+    words = slot_words(project, slot, release)
+    return word(word_, *words, quiet_limit=2.0 * patience(project) + 30.0)
 
 
 def ensured(project: Project, slot: str, release: str) -> Command:
@@ -35,8 +33,9 @@ def still_warm(t: Target) -> Command:
 
 
 def pages(t: Target) -> tuple[str, ...]:
-    """What is asked of a release before it goes live."""
-    return (t.project.web.health, *t.project.web.warm)
+    """What is asked of a release before it goes live. One that was made before has its own."""
+    made = t.found.web.complete.get(t.code.id)
+    return made.pages if made and made.pages else (t.project.web.health, *t.project.web.warm)
 
 
 def _asked(t: Target) -> Iterator[Action]:

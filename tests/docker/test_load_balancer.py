@@ -129,14 +129,29 @@ def test_a_configuration_that_apache_refuses_lets_the_host_come_back(
     assert hosts.served() == live
 
 
-def test_a_host_that_a_run_left_out_is_named_by_status_and_comes_back(
+def test_a_configuration_with_which_the_live_release_does_not_load_is_put_back_at_once(
     hosts: Hosts, live: dict[str, str], base: Checkout
+) -> None:
+    before = hosts.each("cat /etc/apache2/sites-enabled/guestbook.conf", WEB)
+    others = ("web.user=games", "web.group=games", "web.start_timeout=5", "web.request_timeout=5")
+    words = [word for setting in others for word in ("--set", setting)]
+    told = base.fab(*words, "apache.configure", code=3)
+    assert "with this configuration the live release does not come up" in told.err
+    assert "the configuration before is back" in told.err
+    assert "web2" not in told.err.partition("live as before")[0], "one host is tried first"
+    assert hosts.each("cat /etc/apache2/sites-enabled/guestbook.conf", WEB) == before
+    assert hosts.served() == live
+
+
+@pytest.mark.parametrize("command", ["apache.configure", "recover"])
+def test_a_host_that_a_run_left_out_is_named_by_status_and_comes_back(
+    hosts: Hosts, live: dict[str, str], base: Checkout, command: str
 ) -> None:
     hosts.on("web2", f"touch {ROOT}/draining")
     assert hosts.get("web2", "/-/ready").status == 404
     assert (
         "web2 tells the load balancer to keep away: fab apache.configure" in base.fab("status").out
     )
-    base.fab("apache.configure")
+    base.fab(command)
     assert hosts.get("web2", "/-/ready").status == 200
     assert hosts.served() == live

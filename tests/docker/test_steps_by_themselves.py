@@ -151,13 +151,45 @@ def test_a_page_stands_in_place_of_the_site_and_releases_go_on_behind_it(
     assert "the page was not up" in checkout.fab("maintenance.off").out
 
 
+def test_a_second_stage_on_the_same_host_does_not_take_the_place_of_the_first(
+    hosts: Hosts, checkout: Checkout
+) -> None:
+    checkout.fab("deploy")
+    before = hosts.served()
+    folder = checkout.top / "inventories"
+    (folder / "staging.toml").write_text((folder / "sandbox.toml").read_text())
+    checkout.commit("A second stage that means the same hosts")
+    for task in ("setup", "deploy", "rollback"):
+        told = checkout.fab("-I", "staging", task, code=2)
+        assert "is stage sandbox's, not staging's" in told.err
+    assert hosts.served() == before
+    checkout.fab("-I", "staging", "--yes", "deploy")
+    checkout.fab("--yes", "deploy")
+
+
 def test_a_page_that_one_host_cannot_show_is_shown_by_none(
     hosts: Hosts, live: dict[str, str], base: Checkout
 ) -> None:
     hosts.on("web2", f"touch {ROOT}/maintenance")
     try:
         told = base.fab("maintenance.on", code=3)
-        assert "the page is up on no host:\n  web2: " in told.err
+        assert "the new page is up on no host:\n  web2: " in told.err
         assert hosts.served() == live
     finally:
         hosts.on("web2", f"rm {ROOT}/maintenance")
+
+
+def test_a_page_that_one_host_cannot_show_leaves_the_one_before_up_as_work_is_going_on(
+    hosts: Hosts, live: dict[str, str], base: Checkout
+) -> None:
+    base.fab("maintenance.on", "--reason", "the first")
+    hosts.on("web2", f"mkdir {ROOT}/maintenance/503.html.new")
+    try:
+        told = base.fab("maintenance.on", "--reason", "the second", code=3)
+        assert "the new page is up on no host:\n  web2: " in told.err
+        seen = [hosts.get(name) for name in WEB]
+        assert [one.status for one in seen] == [503, 503]
+        assert all("the first" in one.text for one in seen)
+    finally:
+        base.fab("maintenance.off")
+    assert hosts.served() == live

@@ -85,6 +85,29 @@ def test_a_release_that_fails_in_public_on_one_host_is_taken_back_on_all(
     unharmed.check()
 
 
+def test_a_release_that_is_asked_for_a_page_of_its_own_is_taken_back_to_one_that_lacks_it(
+    checkout: Checkout, unharmed: Unharmed
+) -> None:
+    views = (checkout.top / "site" / "guestbook" / "views.py").read_text()
+    checkout.write("guestbook/views.py", views + PUBLICLY_ILL.replace("def health", "def well"))
+    page = '    path("well/", views.well, name="well"),\n'
+    checkout.edit("config/urls.py", '    path("admin/"', f'{page}    path("admin/"')
+    checkout.commit("A page that tells whether all is well")
+    told = checkout.fab("--set", "web.health=/well/", "deploy", code=5)
+    assert "/well/ answers 500" in told.err
+    assert "put back and verified" in told.err
+    unharmed.check()
+
+
+def test_the_way_back_is_open_though_settings_ask_for_a_page_that_only_newer_releases_have(
+    base: Checkout, hosts: Hosts
+) -> None:
+    release = base.fab("deploy", "--json").result["release"]
+    told = base.fab("--set", "web.health=/well/", "rollback", "--json")
+    assert set(hosts.served().values()) == {told.result["release"]} != {release}
+    base.fab("rollback", "--to", release)
+
+
 def test_a_host_that_cannot_be_put_back_is_named_as_not_known(
     checkout: Checkout, unharmed: Unharmed, hosts: Hosts
 ) -> None:

@@ -262,6 +262,46 @@ def test_what_was_begun_for_a_release_says_nothing_once_the_slot_was_given_to_an
     assert slot(link, root, f"start_slot {B}") == "restarted waited"
 
 
+def test_going_back_waits_for_the_processes_that_apache_was_told_of_and_not_for_those_of_settings(
+    link: LocalLink, root: Path
+) -> None:
+    slot(link, root, f"load_slot {B}")
+    (root / "run/blue-1").write_text(f"loaded {B}\n")
+    (root / "vhost").write_text("WSGIDaemonProcess shop-blue \\\n    processes=1 threads=15 \\\n")
+    assert slot(link, root, f"start_slot {B}") == "waited"
+    told = f"server_file() {{ echo {root}/vhost; }}"
+    line = f"start_slot {root} shop blue {B} 2 60"
+    assert do(link, "eval", "; ".join((SLOT, told, line))).output == "already warm\n"
+
+
+APACHE = """
+show_server() { echo old; }
+configure_server() { local new; new=$(cat); printf '%s\\n' "$new" >>"$root/installed"; }
+slot_process() { :; }
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "comes_up", "installed", "code"),
+    [
+        (f"loaded {A}", "return 65", "new old", 65),
+        (f"loaded {A}", "return 0", "new", 0),
+        ("empty", "return 65", "new", 0),
+    ],
+)
+def test_a_configuration_with_which_what_was_up_does_not_come_up_is_put_back(
+    link: LocalLink, root: Path, before: str, comes_up: str, installed: str, code: int
+) -> None:
+    (root / "run").mkdir(exist_ok=True)
+    (root / "run/blue-1").write_text(f"{before}\n")
+    words = f"wait_slot() {{ echo why; {comes_up}; }}"
+    line = f"configure_site {root} shop blue {A} 2 60 <<<new"
+    done = do(link, "eval", "\n".join((f"root={root}", APACHE, words, line)))
+    assert done.exit_code == code, done.output
+    assert (root / "installed").read_text().split() == installed.split()
+    assert (code == 65) == ("the configuration before is back" in done.output)
+
+
 def test_a_command_of_a_run_that_lost_its_lock_does_nothing(link: LocalLink, root: Path) -> None:
     link.execute_here(Command(("take_lock", str(root), "t1", "r1")))
     fenced = ("fenced", str(root), "eval", f"touch {root}/changed")

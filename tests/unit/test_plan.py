@@ -18,7 +18,7 @@ from deploy.flow import DEPLOY, DEPLOY_STATIC, ROLLBACK, Flow
 from deploy.host import Host
 from deploy.journal import Run
 from deploy.plan import Part, Work, make_plan
-from deploy.project import Apache, Project, Static, Web
+from deploy.project import Apache, Project, Services, Static, Web
 from deploy.release import Release, WayBack
 from deploy.source import Source
 from deploy.steps import HERE, Phase, Target, step
@@ -26,6 +26,7 @@ from deploy.steps.activate import activate
 from deploy.steps.code import push
 from deploy.steps.db import migrate, migrate_back
 from deploy.steps.finish import prune
+from deploy.steps.services import restarted
 from deploy.webserver import apache_site
 from deploy.workshop import Workshop, entry_digest, venv_key
 
@@ -186,6 +187,35 @@ def test_a_database_alone_names_no_file_in_a_bucket() -> None:
     assert "send.py" not in lines(DEPLOY, SOURCE, HOSTS[3:], IN_A_BUCKET)
 
 
+def test_a_worker_alone_names_files_in_a_bucket_as_it_writes_mails() -> None:
+    worker = replace(HOSTS[3], name="worker1", roles=("worker",))
+    assert "send.py send" in lines(DEPLOY, SOURCE, (worker,), IN_A_BUCKET)
+
+
+def test_files_that_were_collected_otherwise_are_not_taken_for_the_same(tmp_path: Path) -> None:
+    shop, elsewhere = Workshop(tmp_path), replace(IN_A_BUCKET.static, root="public")
+    made = {
+        shop.collected(SOURCE, IN_A_BUCKET),
+        shop.collected(SOURCE, replace(IN_A_BUCKET, static=elsewhere)),
+        shop.collected(replace(SOURCE, requirements="others"), IN_A_BUCKET),
+    }
+    assert len(made) == 3
+
+
+def test_a_service_that_an_older_release_did_not_have_cannot_keep_it_from_going_live() -> None:
+    host = replace(
+        HOSTS[3],
+        roles=("worker",),
+        project=replace(PROJECT, services=Services(units=("jobs", "listen"))),
+    )
+    made = Release(OLD, units=("jobs",))
+    strict, warns = "restart_units shop", "or_warn /srv/www/shop restart_units shop"
+    shown = [action.shown() for action in restarted(host, OLD, made)]
+    assert shown == [f"{strict} jobs", f"{warns} listen"]
+    assert [one.shown() for one in restarted(host, OLD)] == [f"{strict} jobs listen"]
+    assert [one.shown() for one in restarted(host, OLD, lenient=True)] == [f"{warns} jobs listen"]
+
+
 def test_a_bucket_has_nothing_to_go_back_to_and_is_asked_first_whether_all_is_there(
     tmp_path: Path,
 ) -> None:
@@ -261,8 +291,9 @@ def test_programs_that_a_host_has_are_not_sent_again() -> None:
     before = lines(DEPLOY, SOURCE, HOSTS[:1])
     site = re.search(r"site\.json '(.*)'$", before, re.MULTILINE)
     assert site
-    has = replace(found(HOSTS[0]), installed={"entry": entry_digest(site[1])})
     made = targets(Release(NEW, "b" * 40, "v", "mig"), SOURCE, HOSTS[:1])
+    known = {"entry": entry_digest(site[1])}
+    has = replace(found(HOSTS[0]), installed=known, stage=made[0].stage)
     made = [replace(one, found=has, fleet=((HOSTS[0], has),)) for one in made]
     plan = make_plan(DEPLOY, made[0].run, made)
     assert "code.entry" in plan.idle
@@ -302,11 +333,10 @@ def test_a_step_that_a_flow_does_not_have_cannot_be_replaced() -> None:
 
 
 def test_hosts_that_a_balancer_holds_out_go_one_by_one_and_only_then() -> None:
-    draining = next(one for one in DEPLOY.steps if one.drains)
     work = tuple(Work(host, (Command(("true",)),)) for host in HOSTS)
-    assert Part(draining, work).waves == (work,)
+    assert Part(push, work).waves == (work,)
     drained = tuple(Work(host, (Command(("drained", "true")),)) for host in HOSTS)
-    assert Part(draining, drained).waves == tuple((one,) for one in drained)
+    assert Part(push, drained).waves == tuple((one,) for one in drained)
 
 
 def embedded(drain: int = 0) -> Project:

@@ -8,7 +8,8 @@ from deploy.findings import Findings, Tree
 from deploy.host import Host
 from deploy.journal import Change, Entry, Run
 from deploy.project import Db, Project
-from deploy.recover import EMPTY, RESTORE, SCHEMA, lacks_migrations, recovery
+from deploy.recover import lacks_migrations
+from deploy.recovery import EMPTY, RESTORE, RETURN, SCHEMA, recovery, returning
 from deploy.release import Release
 from deploy.report import Note
 
@@ -51,6 +52,16 @@ def test_a_database_of_which_nothing_is_known_is_left_alone_as_nobody_took_anyth
 
 def test_a_database_that_is_known_to_fit_is_left_alone() -> None:
     assert [name for name, _ in parts(replace(FOUND, migrated=NEW))] == [RESTORE.name]
+
+
+def test_a_host_that_died_while_the_balancer_was_to_leave_it_is_told_to_come_back() -> None:
+    web = replace(DB, name="web1", roles=("web",))
+    left = {"web1": Findings(root="ok", draining=True), "web2": Findings(root="ok")}
+    (part,) = returning((web, replace(web, name="web2")), left)
+    assert part.step == RETURN
+    ((work,),) = part.waves
+    assert work.host == web
+    assert work.actions[0].shown() == "come_back /srv/www/shop 0 80 localhost"
 
 
 def test_a_rollback_that_was_decided_keeps_its_schema() -> None:

@@ -311,3 +311,33 @@ def test_ctrl_c_once_the_run_is_decided_leaves_no_journal_open(where: str) -> No
         run_plan(Plan(RUN, parts), execute, lambda: None, lambda _: None, 8)
     assert order == ["a", "decide", "commit", "commit"], "and it does not tidy up"
     assert failed.value.decided
+
+
+@pytest.mark.parametrize(("words", "at_once"), [(("drained", "reload"), 1), (("reload",), 3)])
+def test_hosts_that_a_balancer_holds_out_are_put_back_one_by_one_as_visitors_need_the_others(
+    words: tuple[str, ...], at_once: int
+) -> None:
+    hosts = tuple(Host(f"w{number}", "", ("web",)) for number in range(3))
+    step = Step("switch", "switches", ("web",), lambda _: (), Phase.COMMIT)
+    works = tuple(Work(host, (Command(("a",)),), (Command(words),)) for host in hosts)
+    met = threading.Barrier(at_once, timeout=10.0)
+    out, most = set(), 0
+
+    def execute(host: str, action: Action, _on_line: OnLine) -> Result:
+        nonlocal most
+        if action.shell() == "b":
+            return Result(1, "broke")
+        if action == Command(words):
+            out.add(host)
+            met.wait()
+            most = max(most, len(out))
+            met.wait()
+            out.discard(host)
+        return Result(0)
+
+    failing = part("b", Phase.COMMIT, ["w1"])
+    with pytest.raises(StepsFailed):
+        run_plan(
+            Plan(RUN, (Part(step, works), failing)), execute, lambda: None, lambda _: None, limit=8
+        )
+    assert most == at_once

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
+from deploy.atwork import Failure
 from deploy.findings import Findings, Tree
 from deploy.host import Host
 from deploy.plan import Part
-from deploy.atwork import Failure
 from deploy.runner import StepsFailed
 from deploy.steps import Phase, Step
 from deploy.verdict import verdict
