@@ -27,11 +27,7 @@ def site_bucket() -> Bucket:
         staticfiles_storage._setup()
     except Exception as error:  # whatever a project's own class raises is said, not shown
         raise Unfit(refusal(error, 'STORAGES["staticfiles"]', None)) from None
-    return bucket_of(staticfiles_storage._wrapped)
-
-
-def bucket_of(storage: Any) -> Bucket:
-    """The bucket behind a storage, by the kind of storage that it is."""
+    storage = staticfiles_storage._wrapped
     s3 = any(one.__module__.startswith("storages.backends.s3") for one in type(storage).__mro__)
     return S3(storage) if s3 else Bucket(storage)
 
@@ -67,14 +63,14 @@ class Bucket:
     ) -> None:
         """`work` on each name, many at once; the first that fails ends it with Unfit."""
         with ThreadPoolExecutor(min(THREADS, 1 + len(names) // EACH)) as pool:
-            running = {pool.submit(work, name): name for name in names}
-            for one in as_completed(running):
-                try:
+            try:
+                running = {pool.submit(work, name): name for name in names}
+                for one in as_completed(running):
                     self.asked(one.result)
-                except Unfit:
-                    pool.shutdown(wait=True, cancel_futures=True)
-                    raise
-                done(running[one])
+                    done(running[one])
+            except BaseException:  # also a signal: a file that is being replaced is not left away
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
 
     def listing(self) -> dict[str, Stamp]:
         """All files that are there; of a storage that cannot list, those it is known to have."""
@@ -102,11 +98,28 @@ class Bucket:
         self._saved.add(name)
 
     def _save(self, name: str, content: Any, replace: bool) -> None:
-        there = (replace or not self.lists) and self._storage.exists(name)
-        if there and self.read(name) == content.read():
+        """Under this very name. What was there stays until it is known that ours can be saved."""
+        from django.core.files.base import ContentFile
+
+        if not ((replace or not self.lists) and self._storage.exists(name)):
+            self._save_as(name, content)
             return
-        if there and replace:
+        ours = content.read()
+        if self.read(name) == ours:
+            return
+        if not replace:
+            raise Unfit(f"{self.says} has another {name} already")
+        saved = self._storage.save(name, ContentFile(ours, name))
+        if saved.replace("\\", "/") == name:
+            return
+        # It overwrites nothing, so visitors miss the file until it is saved a second time.
+        try:
             self._storage.delete(name)
+            self._save_as(name, ContentFile(ours, name))
+        finally:
+            self._storage.delete(saved)
+
+    def _save_as(self, name: str, content: Any) -> None:
         saved = self._storage.save(name, content)
         if saved.replace("\\", "/") != name:
             self._storage.delete(saved)

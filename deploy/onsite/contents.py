@@ -69,6 +69,11 @@ def compare(mine: Mapping[str, Mine], there: Mapping[str, Stamp], index: Index) 
     return found
 
 
+def unknown(index: Index, names: Iterable[str]) -> Index:
+    """The index while `names` are being replaced: none of them is known to be anything."""
+    return index | {name: ("", index[name][1]) for name in names if name in index}
+
+
 def indexed(
     index: Index, names: Iterable[str], mine: Mapping[str, Mine], there: Mapping[str, Stamp]
 ) -> Index:

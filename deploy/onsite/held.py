@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from bucket import Bucket
-from contents import Compared, Mine, Stamp, compare, indexed
+from contents import Compared, Mine, Stamp, compare, indexed, unknown
 from staticsite import Unfit
 
 LISTS = "fab-deploy-files/"
@@ -77,6 +77,13 @@ class Held:
             )
         if faults:
             raise Lacking("; ".join(faults))
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Before these are replaced: a run that is cut off then must not leave them trusted."""
+        bucket = self.bucket
+        if Stamp() in self.there.values():  # any other listing shows by itself what was replaced
+            index = bucket.asked(bucket.index)
+            bucket.asked(lambda: bucket.keep(unknown(index, names)))
 
     def remember(self, names: Iterable[str], mine: Mapping[str, Mine]) -> None:
         """Keep what a later listing will not tell of these files, which are right now."""

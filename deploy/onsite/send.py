@@ -9,6 +9,7 @@ Runs on the machine that deploys. Faults are one line each on standard error, an
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -32,6 +33,8 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("usage: send.py send SETTINGS OWNER [CHANGED] | check SETTINGS\n")
         return 2
     verb, settings, *rest = arguments
+    # Whoever ends this gives it some seconds: a file that is being replaced is finished first.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     here = Path.cwd().resolve()
     enter(here, settings)
     try:
@@ -56,6 +59,7 @@ class _Files:
         self._mine = collected(root)
         self._hashed = set(listed(root / ".hashed"))
         self._sent = self._of = self._bytes = 0
+        self._replacing = False
 
     def send(self, owner: str, changed: Path | None) -> None:
         """Send what the bucket lacks; files without a digest in their names come last."""
@@ -73,6 +77,7 @@ class _Files:
         self._of = len(first) + len(then) + len(replaced)
         with self._counting():
             self._keep_list(held, owner)
+            held.forget([*first, *then, *replaced])
             self._put(first, replace=False)
             self._put(then, replace=not self._bucket.lists)
             self._put(replaced, replace=True)
@@ -103,9 +108,16 @@ class _Files:
             yield
         except Unfit as error:
             sent = f"{self._sent} of {self._of} files were sent"
-            raise Unfit(f"{error}; {sent}; what is live has all its files") from None
+            live = "what is live has all its files"
+            if self._replacing:
+                live = (
+                    "files without a digest in their names were being replaced, so what is live may"
+                    " have new ones, or miss some until they are sent again"
+                )
+            raise Unfit(f"{error}; {sent}; {live}") from None
 
     def _put(self, names: list[str], *, replace: bool) -> None:
+        self._replacing = self._replacing or (replace and bool(names))
         said = time.monotonic()
 
         def put(name: str) -> None:
