@@ -18,7 +18,7 @@ ONSITE = Path(__file__).parent / "onsite"
 
 @dataclass(frozen=True)
 class Workshop:
-    """A cache folder. Everything in it can be made again, and is complete if it is there at all."""
+    """A cache folder. All in it but `changed` can be made again, and is complete if it is there."""
 
     folder: Path
 
@@ -57,7 +57,7 @@ class Workshop:
         return self.folder / "collected" / _digest((*what, *how))
 
     def changed(self, project: Project) -> Path:
-        """The paths under which a CDN may still have old content; not there if there are none."""
+        """Files whose names go on after this list paths of which a CDN may have old content."""
         return self.folder / "changed" / _digest((sorted(project.static.env), project.settings))
 
 

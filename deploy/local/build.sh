@@ -100,15 +100,19 @@ if_possible() {
   [ "$code" = 0 ] || echo "warning: $otherwise"
 }
 
-# invalidate CHANGED COMMAND...    Tells a CDN which paths have other content now. They stay in
-# CHANGED until it has accepted them: what this run cannot tell it, the next one does.
+# invalidate CHANGED COMMAND...    Tells a CDN which paths have other content now. Each run lists its
+# own in a file CHANGED.*, which stays until the CDN has accepted it: what this run cannot tell it,
+# the next one does. A list that comes while the command works is told by the run that it is of.
 invalidate() {
   changed=$1
   shift
-  if [ ! -s "$changed" ]; then
+  mkdir -p "${changed%/*}"
+  lists=$(find "${changed%/*}" -maxdepth 1 -type f -name "${changed##*/}*")
+  paths=$(printf '%s' "$lists" | xargs -r -d '\n' cat --)
+  if [ -z "$paths" ]; then
     echo "no file without a digest in its name has changed"
-  elif sort -u "$changed" | "$@"; then
-    rm -f "$changed"
+  elif printf '%s\n' "$paths" | sort -u | "$@"; then
+    printf '%s' "$lists" | xargs -r -d '\n' rm -f --
   else
     echo "static.invalidate failed, and nothing was switched: $1 exited with $?; the next run repeats it"
     return 1

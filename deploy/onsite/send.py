@@ -1,7 +1,8 @@
 """Sends the collected files of the release in the current directory to the site's own storage.
 
 send.py send SETTINGS OWNER [CHANGED]: what the bucket lacks, and nothing else. A file with a digest
-in its name is never overwritten. The paths of other files that are replaced are added to CHANGED.
+in its name is never overwritten. The paths of other files that are replaced are listed in a file of
+this run's own, CHANGED.*, from when they are replaced, or were given up.
 send.py check SETTINGS: whether the bucket has, with the right content, all that the pages name.
 
 Runs on the machine that deploys. Faults are one line each on standard error, and exit code 1.
@@ -9,12 +10,14 @@ Runs on the machine that deploys. Faults are one line each on standard error, an
 
 from __future__ import annotations
 
+import fcntl
 import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 from bucket import Bucket, site_bucket
 from contents import collected, listed
@@ -23,6 +26,8 @@ from staticsite import Unfit, enter, one_line, static_root
 
 BETWEEN = 1.0
 """Seconds between two lines about progress."""
+SENDING = "sending-"
+"""How the name of a list begins whose files are on their way."""
 
 
 def main(arguments: list[str]) -> int:
@@ -67,15 +72,13 @@ class _Files:
         found = held.compared(self._mine)
         right, _ = held.read((n for n in found.unclear if n in self._hashed), self._mine)
         replaced = [name for name in found.unclear if name not in self._hashed]
-        if changed and replaced:
-            paths = self._bucket.asked(lambda: [self._bucket.path(name) for name in replaced])
-            changed.parent.mkdir(parents=True, exist_ok=True)
-            with changed.open("a", encoding="utf-8") as file:
-                file.write("".join(f"{path}\n" for path in paths))
         first = [name for name in found.lacking if name in self._hashed]
         then = [name for name in found.lacking if name not in self._hashed]
         self._of = len(first) + len(then) + len(replaced)
-        with self._counting():
+        ask = self._bucket.path
+        paths = self._bucket.asked(lambda: list(map(ask, replaced))) if changed else []
+        listing = _listing(changed, paths) if changed else nullcontext()
+        with self._counting(), listing:
             self._keep_list(held, owner)
             held.forget([*first, *then, *replaced])
             self._put(first, replace=False)
@@ -132,6 +135,36 @@ class _Files:
                 _say(f"{self._sent} of {self._of} files and {self._bytes} bytes sent")
 
         self._bucket.each(names, put, done)
+
+
+@contextmanager
+def _listing(changed: Path, paths: list[str]) -> Iterator[None]:
+    """List these paths, which are replaced meanwhile: a CDN that is told before that is too early.
+
+    Until then the list is locked, so that a run that is alive is known from one that was killed.
+    """
+    changed.parent.mkdir(parents=True, exist_ok=True)
+    for left in changed.parent.glob(f"{SENDING}{changed.name}.*"):
+        with suppress(OSError), left.open("r+") as file:  # its run is alive, or another took it up
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _list(left)
+    if not paths:
+        yield
+        return
+    with NamedTemporaryFile("w", encoding="utf-8", dir=changed.parent, delete=False) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.write("".join(f"{path}\n" for path in paths))
+        file.flush()
+        made = Path(file.name)
+        ours = made.rename(made.with_name(f"{SENDING}{changed.name}.{made.name}"))
+        try:
+            yield
+        finally:
+            _list(ours)
+
+
+def _list(path: Path) -> None:
+    path.rename(path.with_name(path.name.removeprefix(SENDING)))
 
 
 def _say(line: str) -> None:

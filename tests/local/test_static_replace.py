@@ -151,7 +151,9 @@ def test_a_run_that_was_killed_is_found_out_when_the_release_before_is_sent_agai
     assert "1 of 3 files of this release with other content, such as pages/site.css" in (
         site.refusal(*CHECK)
     )
-    assert ", 2 of 2 files and " in site.send()
+    assert ", 2 of 2 files and " in site.send(str(site.path / "changed"))
+    [listed] = site.path.glob("changed.*")
+    assert listed.read_text() == "/static/pages/site.css\n/static/robots.txt\n"
     assert "has all 3 files" in site.check()
     assert_has(folder, FIRST)
     assert ", 0 of 0 files and " in site.send()
