@@ -72,10 +72,10 @@ class Bucket:
                 pool.shutdown(wait=True, cancel_futures=True)
                 raise
 
-    def listing(self) -> dict[str, Stamp]:
-        """All files that are there; of a storage that cannot list, those it is known to have."""
+    def listing(self, folder: str = "") -> dict[str, Stamp]:
+        """All files below it; of a storage that cannot list, all that it is known to have."""
         try:
-            return {name: Stamp() for name in self._below("")}
+            return {name: Stamp() for name in self._below(folder)}
         except NotImplementedError:
             self.lists = False
             return dict.fromkeys({*self.index(), *self._saved}, Stamp())
@@ -180,12 +180,12 @@ class S3(Bucket):
         """How messages call it."""
         return f"the bucket {self._storage.bucket_name}"
 
-    def listing(self) -> dict[str, Stamp]:
-        """All files that are there."""
+    def listing(self, folder: str = "") -> dict[str, Stamp]:
+        """All files below a folder, which ends with a slash."""
         prefix = self._storage._normalize_name("x")[:-1]
         client = self._storage.bucket.meta.client
         pages = client.get_paginator("list_objects_v2").paginate(
-            Bucket=self._storage.bucket_name, Prefix=prefix
+            Bucket=self._storage.bucket_name, Prefix=f"{prefix}{folder}"
         )
         return {
             entry["Key"][len(prefix) :]: Stamp(entry["Size"], entry["ETag"].strip('"'))

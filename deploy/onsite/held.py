@@ -30,6 +30,11 @@ class Files(NamedTuple):
     hashed: dict[str, Mine]
     plain: dict[str, Mine]
 
+    @property
+    def names(self) -> set[str]:
+        """All of them."""
+        return self.hashed.keys() | self.plain.keys()
+
 
 class Held:
     """What the bucket holds, asked for once."""
@@ -104,6 +109,12 @@ class Held:
         """The lists that there are, each with its owner and the digest of the names in it."""
         found = {name: LIST.fullmatch(name) for name in self.there}
         return {name: (match[1], match[2]) for name, match in found.items() if match}
+
+    def new_lists(self) -> dict[str, set[str]]:
+        """Lists that have come since the bucket was asked, each with the names in it."""
+        now = self.bucket.asked(lambda: self.bucket.listing(LISTS))
+        new = [name for name in now if LIST.fullmatch(name) and name not in self.there]
+        return {name: self.list(name).names for name in new}
 
     def list(self, name: str) -> Files:
         """The files of such a list. Unfit if it cannot be read: half a list is none."""

@@ -26,6 +26,8 @@ from contents import Mine, collected, listed
 from held import Files, Held, Lacking, digest_of, md5
 from staticsite import Unfit, enter, one_line, static_root
 
+BATCH = 100
+"""So many files are deleted before it is asked again whether a release has come that names some."""
 ASKED = 20
 """At most so many files are asked for over HTTP."""
 LACKING = 65
@@ -136,13 +138,39 @@ def _prune(held: Held, owner: str, kept: Mapping[str, str]) -> None:
     old = [name for name, (whose, digest) in lists.items() if whose == owner and digest not in kept]
     stays: set[str] = set()
     for name in lists.keys() - set(old):
-        files = held.list(name)
-        stays |= files.hashed.keys() | files.plain.keys()
+        stays |= held.list(name).names
     gone = sorted({name for one in old for name in _ours(held, held.list(one))} - stays)
-    held.bucket.each(gone, held.bucket.delete)
+    taken = _take_away(held, gone)
     # Last, so that a prune that was cut off still knows what to take away.
     held.bucket.each(old, held.bucket.delete)
-    _say(f"{len(gone)} files of releases that are gone were taken out of {says}")
+    _must_not_be_missed(held, taken)
+    _say(f"{len(taken)} files of releases that are gone were taken out of {says}")
+
+
+def _take_away(held: Held, gone: list[str]) -> set[str]:
+    """Delete these, but for what a list names that comes meanwhile; the names of what is deleted.
+
+    Each stage has a lock of its own, so others that share the bucket may release at any time.
+    """
+    taken: set[str] = set()
+    for start in range(0, len(gone), BATCH):
+        batch = set(gone[start : start + BATCH]).difference(*held.new_lists().values())
+        held.bucket.each(sorted(batch), held.bucket.delete)
+        taken |= batch
+    return taken
+
+
+def _must_not_be_missed(held: Held, taken: set[str]) -> None:
+    """Unfit if a release that was sent at the very moment counts on a file that was deleted."""
+    new = held.new_lists()
+    there = held.bucket.asked(held.bucket.listing).keys() if new else set()
+    for name, names in new.items():
+        if missed := sorted((names & taken) - there):
+            raise Unfit(
+                f"{len(missed)} files were taken out of {held.bucket.says} while a release of"
+                f" {name.split('/')[1]} was sent that needs them, such as {missed[0]}:"
+                " fab deploy-static of that stage sends them again"
+            )
 
 
 def _ours(held: Held, files: Files) -> set[str]:
