@@ -19,7 +19,8 @@ class Command:
     `stdin` is for text that must not show in a process list, secrets above all: it is neither
     printed in a plan nor logged. `quiet_limit` counts seconds without output, not duration, so
     a slow command that still talks is never cut off. `changes` is false for a look that is
-    allowed without the lock. On this machine, `keep` bytes of its output are kept.
+    allowed without the lock. On this machine, `keep` bytes of its output are kept. With `whole`,
+    what it says is passed on as it is, in pieces, and not in lines that are safe to show.
     """
 
     argv: tuple[str, ...]
@@ -29,6 +30,7 @@ class Command:
     quiet_limit: float = QUIET_LIMIT
     changes: bool = True
     keep: int = KEEP
+    whole: bool = False
 
     def __post_init__(self) -> None:
         if not self.argv:

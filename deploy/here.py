@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 from deploy.command import Action, Command, OnLine, Result
-from deploy.output import Output
+from deploy.output import Output, Whole
 
 NOT_FOUND = 127
 """The exit code of a program that is not there, as shells say it."""
@@ -145,7 +145,7 @@ class Here:
         """Run a command. An `Upload` is a defect of the plan: there is nothing to send here."""
         if not isinstance(action, Command):
             raise TypeError(f"nothing is uploaded to this machine: {action}")
-        output = Output(on_line, action.keep)
+        output = (Whole if action.whole else Output)(on_line, action.keep)
         began = time.monotonic()
         code = self._run(action, output)
         said = output.end()

@@ -1,17 +1,19 @@
 """What people run on the hosts: management commands, shell lines, a terminal, and the logs."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from deploy.asked import Asked
-from deploy.command import Command
+from deploy.command import Command, OnLine
 from deploy.errors import CommandFailed, Refused
 from deploy.fleet import Fleet
 from deploy.host import Host
 from deploy.means import Means, on_hosts
 from deploy.outcome import Outcome
+from deploy.output import Lines
 from deploy.parallel import in_parallel
 from deploy.release import Layout
-from deploy.report import Fact, Note
+from deploy.report import Fact, Printed
 from deploy.stage import Stage
 from deploy.webserver import log_files
 
@@ -119,10 +121,22 @@ def _streamed(
         if asked.json:
             means.emit(Fact(host.name, {"event": "output", "host": host.name, "text": line}))
         else:
-            means.emit(Note(line if alone else f"[{host.name}] {line}"))
+            means.emit(Printed(f"{line}\n" if alone else f"[{host.name}] {line}\n"))
+
+    def hearing(host: Host, lines: Lines) -> OnLine:
+        if not means.passes_on:
+            return lambda line: tell(host, line)
+        if alone and not asked.json:
+            return lambda piece: means.emit(Printed(piece))
+        return lines.add
 
     def one(host: Host) -> int:
-        return fleet.execute(host.name, command(host), lambda line: tell(host, line)).exit_code
+        lines = Lines(lambda line: tell(host, line))
+        asked_for = replace(command(host), whole=means.passes_on)
+        try:
+            return fleet.execute(host.name, asked_for, hearing(host, lines)).exit_code
+        finally:
+            lines.end()
 
     codes = in_parallel(fleet.hosts, one, stage.parallel)
     return {host.name: code for host, code in zip(fleet.hosts, codes, strict=True)}

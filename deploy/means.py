@@ -19,6 +19,8 @@ class Means:
     """What a task is given to work with; tests give their own.
 
     `terminal` runs a command on a host at the operator's terminal; None if there is none.
+    `passes_on` if what the operator has commands print goes to a file or a program, which want it
+    as it is.
     """
 
     here: Reach
@@ -27,6 +29,7 @@ class Means:
     workshop: Callable[[str], Workshop]
     who: str
     terminal: Callable[[Host, Command], int] | None = None
+    passes_on: bool = False
 
     def run_here(self, command: Command) -> Result:
         """Run a program on this machine."""

@@ -54,17 +54,19 @@ class Kept:
 class Output:
     """One program's output: `on_line` gets each line as it comes, `end` gives the whole."""
 
+    _wrong_bytes = "replace"
+
     def __init__(self, on_line: OnLine, keep: int = KEEP) -> None:
         self._on_line = on_line
         self._kept = Kept(keep)
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._decoder = codecs.getincrementaldecoder("utf-8")(self._wrong_bytes)
         self._rest = ""
         self._dropped = 0
 
     def feed(self, data: bytes) -> None:
         """Take in the next bytes; a character or a line may end in a later call."""
         self._kept.add(data)
-        self._lines(self._decoder.decode(data))
+        self._take(self._decoder.decode(data))
 
     def say(self, line: str) -> None:
         """Add a line of our own at the end."""
@@ -74,21 +76,65 @@ class Output:
 
     def end(self) -> str:
         """Show what is left without a newline; the output, at most `keep` bytes of it."""
-        self._lines(self._decoder.decode(b"", final=True))
-        if self._rest or self._dropped:
-            self._show(self._rest)
-            self._rest = ""
+        self._take(self._decoder.decode(b"", final=True))
+        self._finish()
         return self._kept.text()
 
-    def _lines(self, text: str) -> None:
+    def _take(self, text: str) -> None:
         *lines, rest = (self._rest + text).split("\n")
         for line in lines:
             self._show(line)
         self._dropped += max(0, len(rest) - LINE_LIMIT)
         self._rest = rest[:LINE_LIMIT]
 
+    def _finish(self) -> None:
+        if self._rest or self._dropped:
+            self._show(self._rest)
+            self._rest = ""
+
     def _show(self, line: str) -> None:
         dropped = self._dropped + max(0, len(line) - LINE_LIMIT)
         self._dropped = 0
         text = shown(line[:LINE_LIMIT].removesuffix("\r"))
         self._on_line(f"{text} [{dropped} more characters]" if dropped else text)
+
+
+class Whole(Output):
+    """The same, but `on_line` gets all of it as it comes, in pieces that know nothing of lines.
+
+    Bytes that are no UTF-8 are in it as Python's `surrogateescape` has them.
+    """
+
+    _wrong_bytes = "surrogateescape"
+
+    def _take(self, text: str) -> None:
+        if text:
+            self._on_line(text)
+            # Only a line of our own wants to know whether one has begun.
+            self._rest = text[-1:].strip("\n")
+
+    def _finish(self) -> None:
+        """Nothing is held back."""
+
+
+class Lines:
+    """Makes lines of pieces, however long: `on_line` gets each without its end."""
+
+    def __init__(self, on_line: OnLine) -> None:
+        self._on_line = on_line
+        self._begun: list[str] = []
+
+    def add(self, text: str) -> None:
+        """Take in the next piece."""
+        *lines, rest = text.split("\n")
+        for line in lines:
+            self._on_line("".join((*self._begun, line)))
+            self._begun.clear()
+        if rest:
+            self._begun.append(rest)
+
+    def end(self) -> None:
+        """Pass on a last line that had no end."""
+        if self._begun:
+            self._on_line("".join(self._begun))
+            self._begun.clear()

@@ -39,7 +39,8 @@ class Reach(Protocol):
         """Log in and get ready. Raises `Refused`, naming the host and the cause."""
 
     def execute(self, action: Action, on_line: OnLine) -> Result:
-        """Run `action` to its end; each line it says goes to `on_line`, control characters shown.
+        """Run `action` to its end; each line it says goes to `on_line`, control characters shown,
+        or what a `whole` command says, as it is.
 
         A failing action is a `Result`; one that says nothing for its `quiet_limit` is stopped
         and ends with exit code 124. Raises `LinkLost` when the machine is no longer there.

@@ -63,6 +63,13 @@ class Note:
 
 
 @dataclass(frozen=True)
+class Printed:
+    """What a command that the operator had run has printed, for standard output as it stands."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Fact:
     """What is known of one host, for `status`: `facts` is the JSON that scripts read."""
 
@@ -87,5 +94,5 @@ def _object(text: str) -> dict[str, object]:
     return found if isinstance(found, dict) and "event" in found else {}
 
 
-Event = Began | Said | Ended | Note | Fact | Table
+Event = Began | Said | Ended | Note | Printed | Fact | Table
 Emit = Callable[[Event], None]

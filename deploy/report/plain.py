@@ -2,9 +2,10 @@
 
 import sys
 import threading
+from io import TextIOWrapper
 from typing import TextIO
 
-from deploy.report import Began, Ended, Event, Note, Said, Table
+from deploy.report import Began, Ended, Event, Note, Printed, Said, Table
 from deploy.report.tables import table_lines
 
 
@@ -13,14 +14,20 @@ class Plain:
 
     def __init__(self, stream: TextIO = sys.stdout) -> None:
         self._stream = stream
+        # A file gets the very bytes of a host, whatever the locale here.
+        self._passes_on = isinstance(stream, TextIOWrapper) and not stream.isatty()
         self._lock = threading.Lock()
 
     def __call__(self, event: Event) -> None:
-        text = sentence(event)
-        if text:
-            with self._lock:
-                self._stream.write(f"{text}\n")
-                self._stream.flush()
+        text = event.text if isinstance(event, Printed) else _lines(event)
+        if not text:
+            return
+        with self._lock:
+            if isinstance(event, Printed) and self._passes_on:
+                self._stream.buffer.write(text.encode("utf-8", "surrogateescape"))
+            else:
+                self._stream.write(text)
+            self._stream.flush()
 
 
 def sentence(event: Event) -> str:
@@ -43,6 +50,11 @@ def sentence(event: Event) -> str:
             return "\n".join(table_lines(event))
         case _:
             return ""
+
+
+def _lines(event: Event) -> str:
+    text = sentence(event)
+    return f"{text}\n" if text else ""
 
 
 def size(count: int) -> str:

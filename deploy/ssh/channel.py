@@ -6,7 +6,7 @@ import time
 
 from deploy.command import OnLine, Result
 from deploy.here import STOPPED_QUIET
-from deploy.output import Kept, Output
+from deploy.output import Kept, Output, Whole
 from deploy.reach import LinkLost
 from deploy.ssh.launch import program
 from deploy.ssh.markers import Markers
@@ -56,11 +56,18 @@ class Channel:
         threading.Thread(target=self._ask, name=f"ask {self._name}", daemon=True).start()
 
     def run(
-        self, text: str, doing: str, quiet_limit: float, on_line: OnLine, *, here: bool = False
+        self,
+        text: str,
+        doing: str,
+        quiet_limit: float,
+        on_line: OnLine,
+        *,
+        here: bool = False,
+        whole: bool = False,
     ) -> Result:
         """Run a script as a job, or in the program's own process when `here`.
 
-        `doing` names it in messages. Raises `LinkLost`.
+        `doing` names it in messages; `whole` is that of a `Command`. Raises `LinkLost`.
         """
         with self._one:
             if self.closed:
@@ -71,7 +78,7 @@ class Channel:
             self._stopping = False
             self._running = number = str(self._count)
             self._send(_framed("here" if here else "run", number, text), doing)
-            output = Output(on_line)
+            output = (Whole if whole else Output)(on_line)
             code = self._wait(number, output, quiet_limit, doing)
             self._running = ""
             return Result(code, output.end(), time.monotonic() - began)

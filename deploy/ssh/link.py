@@ -71,7 +71,8 @@ class Link:
         channel = self._opened()
         if isinstance(action, Upload):
             return self._upload(action, channel, on_line)
-        return channel.run(script(action), named(action), action.quiet_limit, on_line)
+        text, limit = script(action), action.quiet_limit
+        return channel.run(text, named(action), limit, on_line, whole=action.whole)
 
     def execute_here(self, command: Command) -> Result:
         """Run a word in the channel's own process, which lives as long as the link."""

@@ -51,6 +51,7 @@ def means(asked: Asked, verb: str, *, logged: bool = True, live: bool = True) ->
                 workshop=_workshop,
                 who=who(),
                 terminal=_terminal if _has_terminal() else None,
+                passes_on=not sys.stdout.isatty(),
             )
     finally:
         close = getattr(screen, "close", None)

@@ -68,7 +68,8 @@ class LocalLink:
         assert self._channel
         if isinstance(action, Upload):
             return self._upload(action, on_line)
-        return self._channel.run(script(action), named(action), action.quiet_limit, on_line)
+        text, limit = script(action), action.quiet_limit
+        return self._channel.run(text, named(action), limit, on_line, whole=action.whole)
 
     def execute_here(self, command: Command) -> Result:
         """Run a word in the channel's own process."""

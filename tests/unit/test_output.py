@@ -3,7 +3,7 @@
 import pytest
 
 from deploy.command import KEEP
-from deploy.output import HEAD_LIMIT, LINE_LIMIT, Kept, Output, shown
+from deploy.output import HEAD_LIMIT, LINE_LIMIT, Kept, Lines, Output, Whole, shown
 
 
 def said(*pieces: bytes) -> tuple[list[str], str]:
@@ -76,3 +76,34 @@ def test_our_own_last_line_begins_a_line() -> None:
     output.say("stopped")
     assert output.end() == "half\nstopped\n"
     assert lines == ["half", "stopped"]
+
+
+def test_what_is_passed_on_whole_keeps_every_byte() -> None:
+    data = b"x" * (2 * LINE_LIMIT) + b"\n\n\xe2\x80\x8b\x1b[0m\r\n\xff end"
+    pieces: list[str] = []
+    output = Whole(pieces.append)
+    for at in range(0, len(data), 7):
+        output.feed(data[at : at + 7])
+    output.end()
+    assert "".join(pieces).encode("utf-8", "surrogateescape") == data
+
+
+def test_our_own_last_line_begins_a_line_there_too() -> None:
+    pieces: list[str] = []
+    output = Whole(pieces.append)
+    output.feed(b"half")
+    output.say("stopped")
+    output.feed(b"line\n")
+    output.say("again")
+    assert "".join(pieces) == "half\nstopped\nline\nagain\n"
+
+
+def test_pieces_become_lines_however_they_are_cut() -> None:
+    lines: list[str] = []
+    taking = Lines(lines.append)
+    for piece in ("one\n\nt", "w", "o\nthr", "ee"):
+        taking.add(piece)
+    assert lines == ["one", "", "two"]
+    taking.end()
+    taking.end()
+    assert lines == ["one", "", "two", "three"]

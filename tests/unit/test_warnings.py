@@ -5,7 +5,7 @@ import json
 
 from rich.console import Console
 
-from deploy.report import Note, Said, Table
+from deploy.report import Note, Printed, Said, Table
 from deploy.report.jsonevents import JsonEvents
 from deploy.report.live import Screen
 from deploy.report.plain import Plain
@@ -48,3 +48,10 @@ def test_brackets_in_what_a_host_says_are_shown_and_never_taken_for_markup() -> 
     screen.close()
     assert "[default] and [/srv/www/shop]" in out.getvalue()
     assert "[bold] at [/etc/apache2]" in out.getvalue()
+
+
+def test_an_empty_line_that_a_command_printed_is_a_line() -> None:
+    out = io.StringIO()
+    for text in ("one\n", "\n", "two\n"):
+        Plain(out)(Printed(text))
+    assert out.getvalue() == "one\n\ntwo\n"
