@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
@@ -22,6 +23,10 @@ ESCAPE = re.compile(r"\\(.)")
 ESCAPES = {"n": "\n", "t": "\t", "\\": "\\", '"': '"', "$": "$", "`": "`"}
 SHORTEST_SECRET = 6
 """Shorter values ("true", "1") would turn every message into a row of masks."""
+SHORTEST_PIECE = 4
+"""The same for pieces of a password that a program may take for a port, a host or a path."""
+NEXT_URL = re.compile(r"[,;\s]+(?=[A-Za-z][A-Za-z0-9+.-]*://)")
+LOGIN = re.compile(r"//[^:]*:(.*)@", re.DOTALL)
 
 
 class NotReady(Exception):
@@ -77,20 +82,37 @@ def mask(text: str, values: dict[str, str]) -> str:
     """
     hidden: dict[str, str] = {}
     for name, value in values.items():
-        for part in (value, repr(value)[1:-1], *_passwords(value)):
-            if len(part) >= SHORTEST_SECRET and not part.startswith("/"):
+        urls = NEXT_URL.split(value)
+        whole = (value, repr(value)[1:-1], *(one for url in urls for one in _passwords(url)))
+        parts = [part for part in whole if len(part) >= SHORTEST_SECRET]
+        parts += (one for url in urls for one in _pieces(url) if len(one) >= SHORTEST_PIECE)
+        for part in parts:
+            if not part.startswith("/"):
                 hidden.update(dict.fromkeys(_shapes(part), name))
     for part in sorted(hidden, key=len, reverse=True):
         text = text.replace(part, f"<{hidden[part]}>")
     return text
 
 
-def _passwords(value: str) -> tuple[str, ...]:
+def _passwords(url: str) -> tuple[str, ...]:
     try:
-        password = urlsplit(value).password or ""
+        password = urlsplit(url).password or ""
     except ValueError:
-        return ()
-    return (password, unquote(password))
+        password = ""
+    login = LOGIN.search(url)
+    return (password, unquote(password), login[1] if login else "")
+
+
+def _pieces(url: str) -> Iterator[str]:
+    """The parts of a password that has characters in it which end a login in an URL.
+
+    Programs report such a part as a port that is no number, or as a host, in small letters.
+    """
+    login = LOGIN.search(url)
+    pieces = re.split(r"[/?#@]", login[1]) if login else ()
+    if len(pieces) > 1:
+        for piece in pieces:
+            yield from (piece, piece.lower(), unquote(piece))
 
 
 def _shapes(secret: str) -> tuple[str, ...]:

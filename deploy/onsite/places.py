@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ def addresses(location: Any) -> Iterator[str]:
     for one in location if isinstance(location, (list, tuple)) else str(location).split(","):
         address = str(one).strip().rpartition("@")[2].partition("://")[2] or str(one).strip()
         if address and not address.startswith(("unix:", "/")):
-            yield address.rpartition("@")[2].partition("/")[0]
+            yield re.split("[/?#]", address.rpartition("@")[2])[0]
 
 
 def listens_everywhere(address: str) -> bool:

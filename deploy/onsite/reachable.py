@@ -102,8 +102,19 @@ def _asked(known: Any, alias: str) -> str:
     except NoAnswer as late:
         return str(late)
     except Exception as error:  # each client library has errors of its own
-        return first_line(error)
+        return _told(error)
     return "" if kept else "it takes a value and does not give it back"
+
+
+def _told(error: Exception) -> str:
+    """The error in one line; of one of Python itself, other than of a socket, the type alone.
+
+    Those come of what is wrong with a setting, and quote it: int() does so with half a password.
+    """
+    own = type(error).__module__ == "builtins" or isinstance(error, ValueError)
+    if own and not isinstance(error, (OSError, ImportError)):
+        return type(error).__name__
+    return first_line(error)
 
 
 def email(_release: Path) -> dict[str, Any]:
@@ -124,5 +135,5 @@ def email(_release: Path) -> dict[str, Any]:
     except NoAnswer as late:
         said["email"]["fault"] = str(late)
     except Exception as error:  # whatever smtplib, ssl or the resolver raise
-        said["email"]["fault"] = first_line(error)
+        said["email"]["fault"] = _told(error)
     return said

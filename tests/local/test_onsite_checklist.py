@@ -154,3 +154,17 @@ def test_a_server_that_never_answers_is_given_up(ask: Ask) -> None:
     )
     fault = ask(extra=extra)["email"]["fault"]
     assert "timed out" in fault or "no answer within" in fault
+
+
+def test_an_address_that_cannot_be_read_is_told_without_the_half_password_that_its_error_has(
+    ask: Ask,
+) -> None:
+    extra = (
+        "from django.core.cache.backends.base import BaseCache\n"
+        "class Odd(BaseCache):\n"
+        "    def __init__(self, location, params):\n"
+        "        super().__init__(params)\n"
+        "        self.port = int(location.rpartition(':')[2])\n"
+        'CACHES = {"default": {"BACKEND": "shop.settings.Odd", "LOCATION": "redis://:half"}}\n'
+    )
+    assert ask(extra=extra)["caches"][0]["fault"] == "ValueError"

@@ -92,6 +92,7 @@ def test_requirements_are_read_with_those_they_include_pins_markers_and_all(tmp_
         (["10.0.0.1:11211", "10.0.0.2:11211"], ["10.0.0.1:11211", "10.0.0.2:11211"]),
         ("redis://user:pa55word@cache1:6379/1", ["cache1:6379"]),
         ("redis://cache1:6379/1", ["cache1:6379"]),
+        ("redis://cache1:6379?password=pa55word", ["cache1:6379"]),
         ("unix:/run/memcached.sock", []),
         ("", []),
     ],

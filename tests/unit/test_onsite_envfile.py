@@ -112,6 +112,31 @@ def test_a_message_shows_the_name_of_a_value_instead_of_the_value(said: str, sho
     assert mask(said, values) == shown
 
 
+@pytest.mark.parametrize(
+    ("url", "said", "shown"),
+    [
+        (
+            "redis://:abcDEF123/xyz@10.0.0.5:6379/0",
+            "Port could not be cast to integer value as 'abcDEF123'",
+            "Port could not be cast to integer value as '<URL>'",
+        ),
+        (
+            "redis://:ab?DEFGH#ijkl@10.0.0.5:6379/0",
+            "no password ab?DEFGH#ijkl, no path DEFGH, no fragment ijkl",
+            "no password <URL>, no path <URL>, no fragment <URL>",
+        ),
+        ("redis://:first@SECond/3@h", "cannot connect to second", "cannot connect to <URL>"),
+        ("redis://:one-secret@h1,redis://:two-secret@h2", "h2: two-secret", "h2: <URL>"),
+        ("postgres://[u:odd-password@db/x", "no: odd-password", "no: <URL>"),
+        ("redis://cache1:6379/0", "cannot connect to cache1:6379", "cannot connect to cache1:6379"),
+    ],
+)
+def test_a_password_that_cuts_an_url_short_shows_in_no_part_of_it(
+    url: str, said: str, shown: str
+) -> None:
+    assert mask(said, {"URL": url}) == shown
+
+
 @pytest.mark.parametrize("path", sorted(ONSITE.glob("*.py")), ids=lambda path: path.name)
 def test_what_runs_on_hosts_is_written_for_python_3_9(path: Path) -> None:
     ast.parse(path.read_text(), feature_version=(3, 9))
