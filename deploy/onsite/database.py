@@ -17,6 +17,7 @@ BUSY = ("lock timeout", "lock wait timeout", "database is locked", "database tab
 
 def connect(alias: str) -> Any:
     """Django's connection to the database `alias`. NotReady, with host and port, if it fails."""
+    from django.core.exceptions import ImproperlyConfigured
     from django.db import Error, connections
 
     if alias not in connections:
@@ -24,7 +25,7 @@ def connect(alias: str) -> Any:
     database = connections[alias]
     try:
         database.ensure_connection()
-    except Error as error:
+    except (Error, ImproperlyConfigured) as error:  # a pool is only looked at now
         full = any(words in str(error).lower() for words in FULL)
         more = "\nno connection is left: end some, or raise max_connections" if full else ""
         raise NotReady(f"cannot reach {where(database)}: {first_line(error)}{more}") from None

@@ -26,10 +26,18 @@ def databases(release: Path) -> dict[str, Any]:
 
     # libpq's own default is to wait for as long as TCP does.
     os.environ.setdefault("PGCONNECT_TIMEOUT", str(SECONDS))
-    return {"databases": [_database(connections[alias], release) for alias in connections]}
+    return {"databases": [_database(connections, alias, release) for alias in connections]}
 
 
-def _database(database: Any, release: Path) -> dict[str, Any]:
+def _database(known: Any, alias: str, release: Path) -> dict[str, Any]:
+    try:
+        return _tried(known[alias], release)
+    except Exception as error:  # one that is odd must not hide what there is to say of the others
+        said = {"alias": alias, "vendor": "", "host": "", "conn_max_age": None, "pool": False}
+        return {**said, "fault": f"cannot use DATABASES[{alias!r}]: {_told(error)}"}
+
+
+def _tried(database: Any, release: Path) -> dict[str, Any]:
     settings = database.settings_dict
     said = {
         "alias": database.alias,
@@ -65,12 +73,17 @@ def _sqlite(name: str, release: Path) -> dict[str, Any]:
 
 def _limit(database: Any) -> int:
     """The connections that the server allows; 0 if it does not say, or there is no limit."""
+    from django.db import Error
+
     ask = {"postgresql": "SHOW max_connections", "mysql": "SELECT @@max_connections"}
     if database.vendor not in ask:
         return 0
-    with database.cursor() as cursor:
-        cursor.execute(ask[database.vendor])
-        return int(cursor.fetchone()[0])
+    try:
+        with database.cursor() as cursor:
+            cursor.execute(ask[database.vendor])
+            return int(cursor.fetchone()[0])
+    except Error:  # a pooler may know no such question
+        return 0
 
 
 def caches(_release: Path) -> dict[str, Any]:

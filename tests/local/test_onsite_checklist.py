@@ -168,3 +168,37 @@ def test_an_address_that_cannot_be_read_is_told_without_the_half_password_that_i
         'CACHES = {"default": {"BACKEND": "shop.settings.Odd", "LOCATION": "redis://:half"}}\n'
     )
     assert ask(extra=extra)["caches"][0]["fault"] == "ValueError"
+
+
+BACKEND = """
+from django.core.exceptions import ImproperlyConfigured
+from django.db.backends.sqlite3 import base
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    vendor = "pooled"
+
+    def get_new_connection(self, params):
+        raise {error}
+"""
+
+
+def test_a_database_that_fails_in_its_own_way_is_a_fault_and_hides_none_of_the_others(
+    ask: Ask, root: Path
+) -> None:
+    site = root / "releases" / RELEASE / "shop"
+    raised = {"pooled": "ImproperlyConfigured('no pool with that')", "odd": "TypeError('hunter2')"}
+    for name, error in raised.items():
+        (site / name).mkdir()
+        (site / name / "base.py").write_text(BACKEND.format(error=error))
+    extra = "".join(
+        f'DATABASES["{name}"] = {{"ENGINE": "shop.{name}", "NAME": "n"}}\n' for name in raised
+    )
+    facts = ask(extra=extra)
+    assert "databases" not in facts["untold"]
+    fault = {one["alias"]: one["fault"] for one in facts["databases"]}
+    assert fault == {
+        "default": "",
+        "pooled": "cannot reach pooled database n on this host: "
+        "ImproperlyConfigured: no pool with that",
+        "odd": "cannot use DATABASES['odd']: TypeError",
+    }

@@ -6,6 +6,7 @@ import pytest
 
 from deploy.onsite.hostfacts import _wanted
 from deploy.onsite.places import addresses as addresses_of
+from deploy.onsite.places import listens_everywhere
 from deploy.onsite.sitefault import fault_of
 
 
@@ -101,3 +102,12 @@ def test_addresses_of_caches_are_told_without_passwords(
     location: object, addresses: list[str]
 ) -> None:
     assert list(addresses_of(location)) == addresses
+
+
+def test_who_listens_is_seen_also_where_the_kernel_knows_no_ipv6(tmp_path: Path) -> None:
+    line = "   0: {}:2BCB 00000000:0000 {} 00000000:00000000 00:00000000 00000000\n"
+    table = tmp_path / "tcp"
+    table.write_text("  sl  local_address rem_address   st\n" + line.format("0100007F", "0A"))
+    assert not listens_everywhere("127.0.0.1:11211", tmp_path)
+    table.write_text(table.read_text() + line.format("00000000", "0A"))
+    assert listens_everywhere("127.0.0.1:11211", tmp_path)
