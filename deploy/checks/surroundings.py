@@ -215,7 +215,8 @@ def _current(static_root: str) -> str:
 def media_root(host: Seen) -> str:
     """Uploads survive a release, and lie where no code is imported or run from."""
     media = host["media"]
-    if not media["used"] and not media["root"]:
+    # A program from before there was `default` takes it for a folder, as Django does.
+    if not media["used"] and not (media["root"] and media.get("default", True)):
         return ""
     if not media["root"]:
         return "MEDIA_ROOT is not set, so that uploads go into the release"

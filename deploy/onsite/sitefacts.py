@@ -164,10 +164,10 @@ def _told(messages: list[Any]) -> list[dict[str, str]]:
 
 
 def uploads(root: Path, release: Path) -> dict[str, Any]:
-    """Where uploads go, and whether any model has some."""
+    """Where uploads go, and whether any model has some, or what names no storage, on this host."""
     from django.apps import apps
     from django.conf import settings
-    from django.core.files.storage import FileSystemStorage
+    from django.core.files.storage import FileSystemStorage, default_storage
     from django.db.models import FileField
 
     fields = (field for model in apps.get_models() for field in model._meta.get_fields())
@@ -179,6 +179,7 @@ def uploads(root: Path, release: Path) -> dict[str, Any]:
             "root": str(settings.MEDIA_ROOT or ""),
             "real": str(media),
             "used": any(isinstance(one, FileSystemStorage) for one in stored),
+            "default": isinstance(default_storage, FileSystemStorage),
             "there": media.is_dir(),
             "in_release": _below(media, root / "releases"),
             "importable": any(_below(media, one) for one in path) or _below(media, root / "entry"),

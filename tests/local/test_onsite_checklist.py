@@ -202,3 +202,17 @@ def test_a_database_that_fails_in_its_own_way_is_a_fault_and_hides_none_of_the_o
         "ImproperlyConfigured: no pool with that",
         "odd": "cannot use DATABASES['odd']: TypeError",
     }
+
+
+def test_uploads_that_go_elsewhere_are_told_from_those_that_go_into_a_folder(ask: Ask) -> None:
+    assert ask()["media"]["default"]
+    extra = (
+        "from django.core.files.storage import Storage\n"
+        "class Bucket(Storage):\n"
+        "    pass\n"
+        'STORAGES = {"default": {"BACKEND": "shop.settings.Bucket"}, "staticfiles":'
+        ' {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}\n'
+        'MEDIA_ROOT = BASE_DIR / "media"\n'
+    )
+    media = ask(extra=extra)["media"]
+    assert (media["default"], media["used"], media["in_release"]) == (False, False, True)
