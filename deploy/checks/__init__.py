@@ -23,7 +23,7 @@ class Seen:
     `names` are those that visitors use; `workers` is how many requests the site's own processes can
     be at work on, in both slots, and 0 where it runs in those of Apache. `clock` is by how
     many seconds its clock is ahead of ours, None if unknown; `redirects`: Apache itself
-    sends visitors to HTTPS.
+    sends visitors to HTTPS. `static_root` is seen from the release.
     """
 
     name: str

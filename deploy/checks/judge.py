@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 from deploy.checks import ERROR, OFF, WARNING, Check, NotTold, Seen
@@ -70,7 +71,6 @@ def seen(
     project = host.project
     web = project.web
     names = [name for name in (web.server_name, *web.aliases) if name]
-    release = Layout(project.root).release(facts.get("release", ""))
     return Seen(
         host.name,
         roles=host.roles,
@@ -78,7 +78,7 @@ def seen(
         workers=0 if project.embedded else web.processes * web.threads * 2,
         redirects=project.tls,
         static_mode=project.static.mode,
-        static_root=f"{release}/{project.static.root}",
+        static_root=str(PurePosixPath(project.static.root)),
         static_url=project.static.url,
         unfit=tuple(unfit),
         clock=clock,

@@ -30,10 +30,10 @@ def allowed_hosts(host: Seen) -> str:
 
 def _allowed(name: str, allowed: Sequence[str]) -> bool:
     name = name.lower()
-    if name.startswith("*."):
-        return name[1:] in allowed
+    wild = name.startswith("*.")  # any name below it
+    below = name[1:] if wild else f".{name}"
     return any(
-        name == one.lower() or (one.startswith(".") and f".{name}".endswith(one.lower()))
+        (name == one.lower() and not wild) or (one.startswith(".") and below.endswith(one.lower()))
         for one in allowed
     )
 
@@ -194,16 +194,11 @@ def _static_faults(host: Seen) -> Iterator[str]:
     path = urlsplit(host["static_url"]).path
     if not host["static_root"]:
         yield "STATIC_ROOT is not set"
-    elif host["static_root"].rstrip("/") not in (host.static_root, _current(host.static_root)):
-        yield f"STATIC_ROOT is {host['static_root']}, static.root means {host.static_root}"
+    elif host["static_place"] != host.static_root:
+        root = f"{host.static_root} in the release"
+        yield f"STATIC_ROOT is {host['static_root']}, static.root means {root}"
     if host.static_mode != "storage" and path != host.static_url:
         yield f"STATIC_URL leads to {path or 'nothing'}, static.url is {host.static_url}"
-
-
-def _current(static_root: str) -> str:
-    """The same by way of the link that leads to the live release."""
-    root, _, rest = static_root.partition("/releases/")
-    return f"{root}/current/{rest.partition('/')[2]}"
 
 
 @check(

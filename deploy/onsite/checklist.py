@@ -21,6 +21,7 @@ from codefacts import code
 from enter import enter, facts, release_of
 from envfile import NotReady, mask
 from hostfacts import apache, disk, processes, requirements
+from places import static_place
 from reachable import caches, databases, email
 from sitefacts import error_pages, logs, plain, python, secret_key, self_checks, uploads
 from sitefault import fault_of
@@ -59,7 +60,8 @@ def main(arguments: list[str]) -> int:
             ask(question)
         secrets = _secrets()
         ask(secret_key, salt)
-        ask(uploads, options.root, release)
+        for question in (static_place, uploads):
+            ask(question, options.root, release)
         for question in (databases, caches, email):
             ask(question, release)
     ask(code, options.root, release, secrets, options.user, options.group)

@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator
 from importlib import metadata
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ WANTED = re.compile(
     r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*(?:==\s*([0-9.]+)(?=[\s,]|$))?((?:$|[\s<>=!~@,;]).*)"
 )
 """A requirement: its name, its version if it is pinned to a plain one, and the rest."""
+PLAIN = re.compile(r"[0-9]+(\.[0-9]+)*")
 
 
 def disk(root: Path) -> dict[str, Any]:
@@ -126,10 +128,13 @@ def _lacks(name: str, wanted: str) -> str:
         there = metadata.version(name)
     except metadata.PackageNotFoundError:
         return f"{name} is not installed"
-    same = not wanted or _plain(there) == _plain(wanted)
-    return "" if same else f"{name} is {there}, wanted is {wanted}"
+    return "" if not wanted or _same(there, wanted) else f"{name} is {there}, wanted is {wanted}"
 
 
-def _plain(version: str) -> str:
-    """5.2 and 5.2.0+local are the same version."""
-    return re.sub(r"(\.0)+$", "", version.partition("+")[0])
+def _same(there: str, wanted: str) -> bool:
+    """Whether they are one version, as 5.2 and 5.2.0+local are, or 2024.7.4 and 2024.07.04."""
+    public = there.partition("+")[0]
+    if not (PLAIN.fullmatch(public) and PLAIN.fullmatch(wanted)):
+        return public == wanted
+    pairs = zip_longest(public.split("."), wanted.split("."), fillvalue="0")
+    return all(int(one) == int(other) for one, other in pairs)

@@ -1,7 +1,8 @@
-"""Where cache servers are, and who can reach one that runs on this host."""
+"""Where static files and cache servers are, and who can reach one that runs on this host."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,25 @@ from typing import Any
 
 LISTENS = "0A"
 """The state of a listening socket in /proc/net/tcp."""
+
+
+def static_place(root: Path, release: Path) -> dict[str, Any]:
+    """STATIC_ROOT seen from the release, or from the link to the live one; empty if elsewhere.
+
+    Settings may reach either by links, such as /srv/www -> /data/www, or with these resolved.
+    """
+    from django.conf import settings
+
+    set_to = Path(os.path.normpath(settings.STATIC_ROOT or os.curdir))
+    if not set_to.is_absolute():  # it would depend on where a process was started
+        return {"static_place": ""}
+    current = root / "current"
+    homes = (release, root / "releases" / release.name, current.resolve(), current)
+    for place in (set_to, set_to.parent.resolve() / set_to.name):
+        for home in homes:
+            if home in place.parents:
+                return {"static_place": str(place.relative_to(home))}
+    return {"static_place": ""}
 
 
 def addresses(location: Any) -> Iterator[str]:

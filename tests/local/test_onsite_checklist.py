@@ -63,15 +63,15 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def ask(root: Path) -> Ask:
-    """What the program tells of the release; nothing that it says holds the key."""
+    """What the program tells of the release, led there `by` a path; nothing of it holds the key."""
 
-    def asked(salt: str = "grains", *, extra: str = "") -> dict[str, Any]:
+    def asked(salt: str = "grains", *, extra: str = "", by: Path = root) -> dict[str, Any]:
         settings = root / "releases" / RELEASE / "shop" / "settings.py"
         settings.write_text(SETTINGS + extra)
         program = (sys.executable, str(root / "entry" / "checklist.py"))
         words = ("--requirements", "requirements.txt", "--user", "root", "--group", "root")
         done = subprocess.run(
-            [*program, *words, str(root), RELEASE],
+            [*program, *words, str(by), RELEASE],
             input=f"{salt}\n",
             capture_output=True,
             text=True,
@@ -216,3 +216,25 @@ def test_uploads_that_go_elsewhere_are_told_from_those_that_go_into_a_folder(ask
     )
     media = ask(extra=extra)["media"]
     assert (media["default"], media["used"], media["in_release"]) == (False, False, True)
+
+
+@pytest.mark.parametrize(
+    ("set_to", "place"),
+    [
+        ('BASE_DIR / "staticfiles"', "staticfiles"),
+        ('f"{BASE_DIR}/public/../staticfiles/"', "staticfiles"),
+        ('"LINK/current/staticfiles"', "staticfiles"),
+        ('"LINK/releases/000001-aaaaaaa/public/static"', "public/static"),
+        ('BASE_DIR.parent.parent / "staticfiles"', ""),
+        ('"staticfiles"', ""),
+    ],
+)
+def test_where_static_files_are_is_seen_from_the_release_however_links_lead_there(
+    ask: Ask, root: Path, set_to: str, place: str
+) -> None:
+    link = root.with_name("link")
+    link.symlink_to(root)
+    (root / "current").symlink_to(root / "releases" / RELEASE)
+    extra = f"STATIC_ROOT = {set_to.replace('LINK', str(link))}\n"
+    assert ask(extra=extra, by=link)["static_place"] == place
+    assert ask(extra=extra)["static_place"] == place

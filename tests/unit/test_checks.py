@@ -47,6 +47,7 @@ SANE: dict[str, Any] = {
     "default_from_email": "Shop <shop@example.com>",
     "server_email": "root@example.com",
     "static_root": f"{RELEASE}/staticfiles",
+    "static_place": "staticfiles",
     "static_url": "/static/",
     "static_files": True,
     "https": {
@@ -181,7 +182,8 @@ BROKEN: list[tuple[str, dict[str, Any], str]] = [
     ),
     ("default-from-email", {"server_email": "root@localhost"}, "SERVER_EMAIL is at localhost"),
     ("static-root", {"static_root": ""}, "is not set"),
-    ("static-root", {"static_root": "/var/static"}, "/var/static"),
+    ("static-root", {"static_root": "/var/static", "static_place": ""}, "/var/static"),
+    ("static-root", {"static_place": "public"}, "means staticfiles in the release"),
     ("static-root", {"static_url": "/assets/"}, "/assets/"),
     ("media-root", {"media.root": ""}, "is not set"),
     ("media-root", {"media.in_release": True}, "in the release"),
@@ -242,6 +244,7 @@ def test_a_sane_site_passes_every_check() -> None:
 
 SANE_TOO: list[dict[str, Any]] = [
     {"allowed_hosts": [".example.com"]},
+    {"allowed_hosts": [".Example.com"]},
     {"session_engine": "cached_db"},
     {"caches.0.addresses": ["10.0.0.7:11211", "cache.internal:11211", "[fd00::1]:6379"]},
     {"caches.0.kind": "memory"},
@@ -250,7 +253,7 @@ SANE_TOO: list[dict[str, Any]] = [
     {"databases.0.conn_max_age": None},
     {"email.backend": "anymail.backends.mailgun.EmailBackend"},
     {"static_files": False, "static_root": ""},
-    {"static_root": "/srv/www/shop/current/staticfiles"},
+    {"static_root": "/data/www/shop/releases/000001-aaaaaaa/staticfiles/"},
     {"static_url": "https://static.example.com/static/"},
     {"media.used": False, "media.root": ""},
     {"media.used": False, "media.default": False, "media.in_release": True},
@@ -267,6 +270,30 @@ SANE_TOO: list[dict[str, Any]] = [
 @pytest.mark.parametrize("change", SANE_TOO, ids=lambda part: str(part)[:50])
 def test_another_sane_way_is_no_false_alarm(change: dict[str, Any]) -> None:
     assert failing(site(change)) == {}
+
+
+def test_the_root_of_static_files_may_be_written_with_a_slash_behind_it() -> None:
+    project = replace(PROJECT, static=replace(PROJECT.static, root="./staticfiles/"))
+    host = seen(Host("web1", roles=("web",), project=project), SANE)
+    assert failing(replace(host, names=())) == {}
+
+
+@pytest.mark.parametrize(
+    ("allowed", "fails"),
+    [
+        (".shop.example.com", False),
+        (".example.com", False),
+        (".Example.COM", False),
+        ("shop.example.com", True),
+        (".op.example.com", True),
+        (".www.shop.example.com", True),
+    ],
+)
+def test_an_alias_for_all_names_of_a_domain_is_allowed_by_a_dot_as_django_reads_it(
+    allowed: str, fails: bool
+) -> None:
+    host = site({"allowed_hosts": [allowed]}, names=("*.Shop.example.com",))
+    assert ("allowed-hosts" in failing(host)) == fails
 
 
 def test_every_check_is_broken_by_some_test() -> None:

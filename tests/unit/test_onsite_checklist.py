@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.onsite.hostfacts import _wanted
+from deploy.onsite.hostfacts import _same, _wanted
 from deploy.onsite.places import addresses as addresses_of
 from deploy.onsite.places import listens_everywhere
 from deploy.onsite.sitefault import fault_of
@@ -111,3 +111,21 @@ def test_who_listens_is_seen_also_where_the_kernel_knows_no_ipv6(tmp_path: Path)
     assert not listens_everywhere("127.0.0.1:11211", tmp_path)
     table.write_text(table.read_text() + line.format("00000000", "0A"))
     assert listens_everywhere("127.0.0.1:11211", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("there", "wanted", "same"),
+    [
+        ("2024.7.4", "2024.07.04", True),
+        ("5.2", "5.2.0", True),
+        ("5.2.0+local", "5.2", True),
+        ("5.10", "5.1", False),
+        ("5.2.1", "5.2", False),
+        ("5.2rc1", "5.2", False),
+        ("5.2.post1", "5.2", False),
+    ],
+)
+def test_a_version_is_what_installers_make_of_it_however_it_is_written(
+    there: str, wanted: str, same: bool
+) -> None:
+    assert _same(there, wanted) == same
