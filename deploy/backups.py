@@ -16,6 +16,7 @@ from deploy.flow import restoring
 from deploy.host import Host
 from deploy.means import Means, on_hosts
 from deploy.outcome import Outcome
+from deploy.reach import only_looking
 from deploy.release import Layout
 from deploy.report import Fact, Note, Table
 from deploy.report.plain import size
@@ -78,7 +79,7 @@ def _primary(stage: Stage) -> Host:
 def _listed(asked: Asked, means: Means, stage: Stage, host: Host) -> list[Mapping[str, Any]]:
     layout = Layout(host.project.root)
     argv = (host.project.python, f"{layout.entry}/backups.py", layout.root)
-    with on_hosts(asked, means, stage, (host,)) as fleet:
+    with on_hosts(asked, means, stage, (host,)) as fleet, only_looking():
         said = fleet.execute(host.name, Command(argv, changes=False), lambda _line: None)
     if not said.ok:
         raise Refused(

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from deploy.asked import Asked
@@ -30,6 +30,7 @@ from deploy.host import CODE, Host, runs_code
 from deploy.means import Means, on_hosts
 from deploy.outcome import Outcome
 from deploy.parallel import in_parallel
+from deploy.reach import only_looking
 from deploy.release import checked_id
 from deploy.report import Event, Fact, Note, Table
 from deploy.stage import Stage
@@ -53,7 +54,7 @@ def check(
         raise Refused(
             "none of the selected hosts has a role that is checked: web, db, worker, static"
         )
-    with on_hosts(asked, means, stage, hosts) as fleet:
+    with on_hosts(asked, means, stage, hosts) as fleet, only_looking():
         found = fleet.look()
         everyone = _asked(fleet, found, release and checked_id(release), stage)
     results = judge(everyone, stage.project)
@@ -61,8 +62,9 @@ def check(
         means.emit(event)
     for line in untold(everyone):
         means.emit(Note(line))
-    _must_pass(results, strict)
-    return Outcome(release or None, {"warnings": counted(results, WARNING)})
+    more = {"warnings": counted(results, WARNING)}
+    _must_pass(results, strict, more)
+    return Outcome(release or None, more)
 
 
 def _asked(
@@ -136,11 +138,12 @@ def fact(one: Result) -> dict[str, object]:
     return said | ({"reason": one.reason} if one.state == WAIVED else {})
 
 
-def _must_pass(results: Sequence[Result], strict: bool) -> None:
+def _must_pass(results: Sequence[Result], strict: bool, more: Mapping[str, object]) -> None:
     grave = [one for one in results if one.state == ERROR or (strict and one.state == WARNING)]
     if grave:
         names = ", ".join(dict.fromkeys(one.check.name for one in grave))
         raise PrepareFailed(
             f"not fit for visitors: {names}",
             "mend it; where it is meant to be so, say why: checks.waive (docs/checklist.md)",
+            more=more,
         )

@@ -12,6 +12,7 @@ from deploy.host import Host
 from deploy.main import on_hosts_alone
 from deploy.means import Means, on_hosts
 from deploy.outcome import Outcome
+from deploy.reach import only_looking
 from deploy.report import Note
 from deploy.webserver import apache_site, static_site
 
@@ -24,7 +25,7 @@ def configure(asked: Asked, means: Means, flow: Flow) -> Outcome:
     """
     stage = asked.load()
     hosts = [host for host in asked.select(stage, flow.roles) if set(flow.roles) & set(host.roles)]
-    with on_hosts(asked, means, stage, hosts) as fleet:
+    with on_hosts(asked, means, stage, hosts) as fleet, only_looking():
         said = fleet.each(lambda host: _shown(host, flow))
         changes = {h.name: difference(said[h.name].output, _site(h, flow)[2]) for h in fleet.hosts}
     for text, names in by_text(changes).items():

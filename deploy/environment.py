@@ -13,6 +13,7 @@ from deploy.host import CODE, Host
 from deploy.means import Means, on_hosts
 from deploy.onsite.envfile import NotReady, parse
 from deploy.outcome import Outcome
+from deploy.reach import only_looking
 from deploy.release import Layout
 from deploy.report import Note, Table
 from deploy.signals import as_interrupts
@@ -53,7 +54,7 @@ def check(asked: Asked, means: Means) -> Outcome:
     Raises Refused with all that is wrong; a value is never among it.
     """
     stage = asked.load()
-    with on_hosts(asked, means, stage, asked.select(stage, CODE)) as fleet:
+    with on_hosts(asked, means, stage, asked.select(stage, CODE)) as fleet, only_looking():
         found = fleet.look()
         state = fleet.each(lambda host: Command(("state_env", host.project.root), changes=False))
         there = [host for host in fleet.hosts if found[host.name].web.current]
@@ -145,7 +146,8 @@ def _on_each(
 
     with on_hosts(asked, means, stage, asked.select(stage, CODE)) as fleet:
         if not locked:
-            return fleet.each(command)
+            with only_looking():
+                return fleet.each(command)
         if not asked.yes:
             must_be_of(stage.name, fleet.hosts, fleet.look())
         with as_interrupts(), fleet.locked(new_run("env.push", means.who)):

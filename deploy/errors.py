@@ -4,16 +4,24 @@ Every message is for the person at 3 a.m.: what failed, on which host, in which 
 live now. `hint` is the next thing to type.
 """
 
+from collections.abc import Mapping
+
 
 class DeployError(Exception):
-    """Anything that ends a task early; printed without a traceback. Exit code 1 means a defect."""
+    """Anything that ends a task early; printed without a traceback. Exit code 1 means a defect.
+
+    `more` is what scripts read beside it, as in the `Outcome` of a task that went well.
+    """
 
     exit_code = 1
 
-    def __init__(self, what: str, hint: str = "") -> None:
+    def __init__(
+        self, what: str, hint: str = "", *, more: Mapping[str, object] | None = None
+    ) -> None:
         super().__init__(what)
         self.what = what
         self.hint = hint
+        self.more = more or {}
 
 
 class Refused(DeployError):

@@ -13,7 +13,7 @@ from deploy.host import Host
 from deploy.journal import Run
 from deploy.look import look, understand
 from deploy.parallel import in_parallel
-from deploy.reach import LinkLost, Reach, open_all
+from deploy.reach import Reach, only_looking, open_all
 from deploy.signals import too_late
 from deploy.steps import HERE
 
@@ -104,10 +104,8 @@ class Fleet:
         def asked(host: Host) -> Command:
             return look(host, ask_served=ask_served, again=host.name in known)
 
-        try:
+        with only_looking():
             said = self._ask(everyone, asked)
-        except LinkLost as lost:
-            raise Refused(f"nothing was changed: {lost.what}", "fab status") from None
         for name, result in said.items():
             if not result.ok:
                 raise Refused(f"{name} could not be looked at: {result.output.strip()[-500:]}")

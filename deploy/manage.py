@@ -12,6 +12,7 @@ from deploy.means import Means, on_hosts
 from deploy.outcome import Outcome
 from deploy.output import Lines
 from deploy.parallel import in_parallel
+from deploy.reach import LinkLost
 from deploy.release import Layout
 from deploy.report import Fact, Printed
 from deploy.stage import Stage
@@ -135,6 +136,9 @@ def _streamed(
         asked_for = replace(command(host), whole=means.passes_on)
         try:
             return fleet.execute(host.name, asked_for, hearing(host, lines)).exit_code
+        except LinkLost as lost:
+            what = f"{lost.what}; it is not known how the command ended"
+            raise Refused(what, "fab status") from None
         finally:
             lines.end()
 

@@ -11,6 +11,7 @@ from deploy.fleet import Fleet
 from deploy.host import Host
 from deploy.means import Means, on_hosts
 from deploy.outcome import Outcome
+from deploy.reach import only_looking
 from deploy.release import Layout, Release
 from deploy.report import FACT, Fact, Note, Table
 from deploy.source import Commit, changes, resolve
@@ -33,7 +34,7 @@ def pending(asked: Asked, means: Means, revision: str = "") -> Outcome:
     hosts = participants(stage, selected, ("web", "db"))
     if not hosts:
         raise Refused("none of the selected hosts has a release of code", "fab pending -R web")
-    with on_hosts(asked, means, stage, hosts) as fleet:
+    with on_hosts(asked, means, stage, hosts) as fleet, only_looking():
         found = fleet.look()
         live = _live({h.name: found[h.name].web.current for h in fleet.hosts}, fleet.hosts)
         release = found[fleet.hosts[0].name].web.complete[live]

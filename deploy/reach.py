@@ -2,11 +2,12 @@
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
 from deploy.command import Action, Command, OnLine, Result
-from deploy.errors import DeployError
+from deploy.errors import DeployError, Refused
 
 LOGINS = 8
 """Logins at once towards one SSH server: more, and OpenSSH starts to drop them (MaxStartups)."""
@@ -22,6 +23,15 @@ class LinkLost(DeployError):
         super().__init__(f"{host}: {what}{during}", "fab recover")
         self.host = host
         self.doing = doing
+
+
+@contextmanager
+def only_looking() -> Iterator[None]:
+    """In the block nothing is being changed: a host that is lost leaves nothing to recover from."""
+    try:
+        yield
+    except LinkLost as lost:
+        raise Refused(f"nothing was changed: {lost.what}", "fab status") from None
 
 
 class Reach(Protocol):

@@ -9,6 +9,7 @@ from deploy.fleet import Fleet, not_reached
 from deploy.host import Host, runs_code
 from deploy.means import Means, on_hosts
 from deploy.outcome import Outcome
+from deploy.reach import only_looking
 from deploy.release import Layout
 from deploy.report import Fact, Note, Table
 
@@ -101,7 +102,7 @@ def withheld(found: Mapping[str, Findings]) -> list[str]:
 def releases(asked: Asked, means: Means) -> Outcome:
     """List the releases of each host, newest first, and what each of them can be used for."""
     stage = asked.load()
-    with on_hosts(asked, means, stage, asked.select(stage)) as fleet:
+    with on_hosts(asked, means, stage, asked.select(stage)) as fleet, only_looking():
         found = fleet.look()
         unknown = {host.name: _unknown(fleet, host) for host in fleet.hosts}
     rows: list[dict[str, object]] = []

@@ -26,6 +26,7 @@ def error_line(task: str | None, seconds: float, error: DeployError, exit_code: 
     """The line of a task that failed; `task` is None if none had begun."""
     return _line(
         {
+            **error.more,
             "event": "result",
             "task": task,
             "ok": False,

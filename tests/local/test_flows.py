@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from deploy.asked import Asked
+from deploy.checklist import check
 from deploy.command import Action, Command, OnLine, Result
 from deploy.errors import Inconsistent, Locked, MigrationFailed, PrepareFailed, Refused, RolledBack
 from deploy.flow import DEPLOY, ROLLBACK, Flow
@@ -21,6 +22,7 @@ from deploy.freeze import freeze, thaw
 from deploy.here import Here
 from deploy.host import Host
 from deploy.main import deploy
+from deploy.manage import run
 from deploy.means import Means
 from deploy.outcome import Outcome
 from deploy.project import Project
@@ -490,3 +492,29 @@ def test_recover_with_nothing_to_do_says_so(fleet: Fleet) -> None:
     fleet.deploy()
     fleet.recover()
     assert "nothing was cut off" in fleet.notes()
+
+
+def test_a_host_that_is_lost_while_it_is_only_looked_at_leaves_nothing_to_recover_from(
+    fleet: Fleet,
+) -> None:
+    fleet.deploy()
+    _losing(fleet, len(HOSTS))
+    with pytest.raises(Refused, match=r"nothing was changed: web\d: the connection") as refused:
+        check(fleet.asked(), fleet.means())
+    assert refused.value.hint == "fab status"
+
+
+def test_of_a_command_on_a_host_that_is_lost_nobody_knows_how_it_ended(fleet: Fleet) -> None:
+    _losing(fleet, 0)
+    with pytest.raises(Refused, match="not known how the command ended") as refused:
+        run(fleet.asked(roles=("web",), rest=("true",)), fleet.means())
+    assert refused.value.hint == "fab status"
+
+
+def test_a_check_that_fails_tells_scripts_of_the_warnings_beside_its_errors(fleet: Fleet) -> None:
+    bare = replace(fleet.project, root=str(fleet.root("web1") / "missing"))
+    hosts = (Host("web1", "web1", ("static",), project=bare),)
+    asked = fleet.asked(loaded=replace(fleet.stage, hosts=hosts))
+    with pytest.raises(PrepareFailed, match="not fit for visitors: prepared") as failed:
+        check(asked, fleet.means())
+    assert isinstance(failed.value.more["warnings"], int)

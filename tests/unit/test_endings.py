@@ -6,7 +6,7 @@ import pytest
 from invoke.exceptions import Failure, ParseError, UnexpectedExit
 from invoke.runners import Result
 
-from deploy.errors import DeployError, Interrupted, Locked, Refused
+from deploy.errors import DeployError, Interrupted, Locked, PrepareFailed, Refused
 from deploy.outcome import Outcome
 from deploy.report.ending import ending
 from deploy.report.jsonlines import error_line, result_line
@@ -77,3 +77,9 @@ def test_an_error_is_one_object_on_one_line() -> None:
         "seconds": 0,
         "exit_code": 2,
     }
+
+
+def test_an_error_has_what_its_task_promises_to_scripts_and_none_of_it_hides_the_rest() -> None:
+    failed = PrepareFailed("not fit", "mend it", more={"warnings": 2, "ok": True})
+    said = json.loads(error_line("check", 0, failed, 3))
+    assert (said["warnings"], said["ok"], said["exit_code"]) == (2, False, 3)
