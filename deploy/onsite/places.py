@@ -10,6 +10,8 @@ from typing import Any
 
 LISTENS = "0A"
 """The state of a listening socket in /proc/net/tcp."""
+SERVER = re.compile(r"unix:.+|(?!file:)[A-Za-z][A-Za-z0-9+.-]*://.+|[^\s/]+:[0-9]+")
+"""An address of a server, with its protocol or without."""
 
 
 def static_place(root: Path, release: Path) -> dict[str, Any]:
@@ -37,6 +39,20 @@ def addresses(location: Any) -> Iterator[str]:
         address = str(one).strip().rpartition("@")[2].partition("://")[2] or str(one).strip()
         if address and not address.startswith(("unix:", "/")):
             yield re.split("[/?#]", address.rpartition("@")[2])[0]
+
+
+def on_a_server(location: Any) -> bool:
+    """Whether a LOCATION is an address or a socket, and not a folder or a mere name."""
+    several = location if isinstance(location, (list, tuple)) else re.split("[,;]", str(location))
+    places = [str(one).strip() for one in several]
+    return any(SERVER.fullmatch(one) or _is_socket(one) for one in places)
+
+
+def _is_socket(place: str) -> bool:
+    try:
+        return Path(place).is_socket()
+    except OSError:  # it lies where only the site's user may look
+        return False
 
 
 def listens_everywhere(address: str, tables: Path = Path("/proc/net")) -> bool:

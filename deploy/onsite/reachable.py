@@ -10,14 +10,18 @@ from typing import Any
 from database import connect, first_line
 from envfile import NotReady
 from patience import SECONDS, NoAnswer, patience
-from places import addresses, listens_everywhere
+from places import addresses, listens_everywhere, on_a_server
 
+BACKENDS = "django.core.cache.backends."
 KINDS = {
-    "LocMemCache": "memory",
-    "DummyCache": "dummy",
-    "FileBasedCache": "files",
-    "DatabaseCache": "database",
+    f"{BACKENDS}locmem": "memory",
+    f"{BACKENDS}dummy": "dummy",
+    f"{BACKENDS}filebased": "files",
+    f"{BACKENDS}db": "database",
+    f"{BACKENDS}memcached": "server",
+    f"{BACKENDS}redis": "server",
 }
+"""By the module of Django that a cache's class, whatever its name, is made of."""
 
 
 def databases(release: Path) -> dict[str, Any]:
@@ -95,13 +99,38 @@ def caches(_release: Path) -> dict[str, Any]:
 
 
 def _cache(known: Any, alias: str, settings: dict[str, Any]) -> dict[str, Any]:
-    kind = KINDS.get(settings["BACKEND"].rpartition(".")[2], "server")
-    said = {"alias": alias, "kind": kind, "addresses": [], "open": [], "fault": ""}
-    if kind == "server":
-        said["addresses"] = list(addresses(settings.get("LOCATION", "")))
-        said["open"] = [one for one in said["addresses"] if listens_everywhere(one)]
-        said["fault"] = _asked(known, alias)
+    location = settings.get("LOCATION", "")
+    said = {"alias": alias, "kind": "", "addresses": [], "open": [], "fault": ""}
+    try:
+        said["kind"] = _kind(settings["BACKEND"], location)
+        if said["kind"] == "server":
+            said["addresses"] = list(addresses(location))
+            said["open"] = [one for one in said["addresses"] if listens_everywhere(one)]
+            said["fault"] = _asked(known, alias)
+    except Exception as error:  # one that is odd must not hide what there is to say of the others
+        said["fault"] = _told(error)
     return said
+
+
+def may_open_all_caches() -> bool:
+    """Whether no cache could make files as whoever opens it, in place of the site's user."""
+    from django.conf import settings
+
+    try:
+        kinds = [_kind(one["BACKEND"], one.get("LOCATION", "")) for one in settings.CACHES.values()]
+    except Exception:  # what is wrong with it is told with the cache
+        return False
+    return "other" not in kinds
+
+
+def _kind(backend: str, location: Any) -> str:
+    """One of KINDS, server, or other: it is only known when it is opened."""
+    from django.utils.module_loading import import_string
+
+    for base in getattr(import_string(backend), "__mro__", ()):
+        if base.__module__ in KINDS:
+            return KINDS[base.__module__]
+    return "server" if on_a_server(location) else "other"
 
 
 def _asked(known: Any, alias: str) -> str:

@@ -11,6 +11,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from reachable import may_open_all_caches
+
 PAGES = ("400", "403", "404", "500")
 OURS = frozenset(
     f"security.W{number:03d}" for number in (4, 5, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 20, 21)
@@ -145,8 +147,12 @@ def _page(status: str) -> str:
 def self_checks() -> dict[str, Any]:
     """What Django's own checks find: errors, and what `check --deploy` adds."""
     from django.core import checks
+    from django.core.checks.registry import registry
 
-    said = checks.run_checks(include_deployment_checks=True)
+    # Django's checks of caches open every one; those of databases are no part of its own either.
+    left_out = {checks.Tags.database, *(() if may_open_all_caches() else (checks.Tags.caches,))}
+    wanted = [one for one in registry.get_checks(True) if not left_out & set(one.tags)]
+    said = [message for one in wanted for message in one(app_configs=None, databases=None)]
     loud = [one for one in said if not one.is_silenced()]
     faults = [one for one in loud if one.is_serious()]
     advice = [

@@ -238,3 +238,49 @@ def test_where_static_files_are_is_seen_from_the_release_however_links_lead_ther
     extra = f"STATIC_ROOT = {set_to.replace('LINK', str(link))}\n"
     assert ask(extra=extra, by=link)["static_place"] == place
     assert ask(extra=extra)["static_place"] == place
+
+
+OWN_CACHES = """
+from pathlib import Path
+from django.core.cache.backends.base import BaseCache
+from django.core.cache.backends.filebased import FileBasedCache
+from django.core.cache.backends.locmem import LocMemCache
+
+class Disk(BaseCache):
+    def __init__(self, location, params):
+        super().__init__(params)
+        Path(location).mkdir()
+
+class Pages(FileBasedCache):
+    pass
+
+class Near(LocMemCache):
+    pass
+
+CACHES = {
+    "default": {"BACKEND": "shop.settings.Near"},
+    "disk": {"BACKEND": "shop.settings.Disk", "LOCATION": BASE_DIR / "disk"},
+    "pages": {"BACKEND": "shop.settings.Pages", "LOCATION": BASE_DIR / "pages-kept"},
+    "far": {"BACKEND": "shop.settings.Near", "LOCATION": "name:1"},
+    "gone": {"BACKEND": "no_such_package.Cache", "LOCATION": "10.0.0.1:11211"},
+}
+"""
+
+
+def test_a_cache_is_opened_only_on_a_server_lest_its_files_belong_to_the_wrong_user(
+    ask: Ask, root: Path
+) -> None:
+    facts = ask(extra=OWN_CACHES)
+    caches = {one["alias"]: one for one in facts["caches"]}
+    assert {name: one["kind"] for name, one in caches.items()} == {
+        "default": "memory",
+        "disk": "other",
+        "pages": "files",
+        "far": "memory",
+        "gone": "",
+    }
+    release = root / "releases" / RELEASE
+    assert facts["untold"] == {}
+    assert not [name for name in ("disk", "pages-kept") if (release / name).exists()]
+    faults = {name: one["fault"] for name, one in caches.items() if one["fault"]}
+    assert faults == {"gone": "ModuleNotFoundError: No module named 'no_such_package'"}

@@ -1,12 +1,13 @@
 """What the program on the hosts tells of settings that do not load, and of requirements."""
 
+import socket
 from pathlib import Path
 
 import pytest
 
 from deploy.onsite.hostfacts import _same, _wanted
 from deploy.onsite.places import addresses as addresses_of
-from deploy.onsite.places import listens_everywhere
+from deploy.onsite.places import listens_everywhere, on_a_server
 from deploy.onsite.sitefault import fault_of
 
 
@@ -129,3 +130,29 @@ def test_a_version_is_what_installers_make_of_it_however_it_is_written(
     there: str, wanted: str, same: bool
 ) -> None:
     assert _same(there, wanted) == same
+
+
+@pytest.mark.parametrize(
+    ("location", "server"),
+    [
+        ("127.0.0.1:11211", True),
+        (["[::1]:11211"], True),
+        ("redis://10.0.0.5:6379/0", True),
+        ("unix:/run/memcached.sock", True),
+        ("10.0.0.1:11211;10.0.0.2:11211", True),
+        ("/var/tmp/cache", False),
+        (Path("/var/tmp/cache"), False),
+        ("file:///var/tmp/cache", False),
+        ("a name", False),
+        ("", False),
+    ],
+)
+def test_a_folder_or_a_name_is_no_address_of_a_cache(location: object, server: bool) -> None:
+    assert on_a_server(location) == server
+
+
+def test_a_path_may_be_that_of_a_socket_which_is_told_by_what_lies_there(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "s"))
+        assert on_a_server(str(tmp_path / "s"))
+    assert not on_a_server(str(tmp_path))
