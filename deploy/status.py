@@ -13,6 +13,10 @@ from deploy.reach import only_looking
 from deploy.release import Layout
 from deploy.report import Fact, Note, Table
 
+COLUMNS = ("host", "roles", "release", "served", "previous", "revision", "lock")
+SHORT = 7
+"""Digits of a commit that people read, as many as in the id of its release."""
+
 
 def status(asked: Asked, means: Means) -> Outcome:
     """Show what each host has live, what it really serves, and who holds its lock.
@@ -29,9 +33,8 @@ def status(asked: Asked, means: Means) -> Outcome:
     for one in (*facts, *lost):
         means.emit(Fact(str(one["host"]), one))
     if not asked.json:
-        columns = ("host", "roles", "release", "served", "previous", "revision", "lock")
-        rows = tuple(tuple(_cell(one.get(column)) for column in columns) for one in (*facts, *lost))
-        means.emit(Table(f"{stage.project.name} on {stage.name}", columns, rows))
+        rows = tuple(host_row(one) for one in (*facts, *lost))
+        means.emit(Table(f"{stage.project.name} on {stage.name}", COLUMNS, rows))
         for sentence in (*differences(fleet.hosts, facts), *withheld(found)):
             means.emit(Note(sentence))
     if lost and not asked.skip_bad_hosts:
@@ -155,7 +158,13 @@ def _rows(
     return rows
 
 
+def host_row(facts: Mapping[str, object]) -> tuple[str, ...]:
+    """The facts for people. A lock is told whole: its end says whether to wait or to recover."""
+    short = {**facts, "revision": str(facts["revision"])[:SHORT] if facts["revision"] else None}
+    return tuple(_cell(short[column]) for column in COLUMNS)
+
+
 def _cell(value: object) -> str:
     if value is None:
         return "-"
-    return ",".join(value) if isinstance(value, list) else str(value)[:60]
+    return ",".join(value) if isinstance(value, list) else str(value)

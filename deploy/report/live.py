@@ -48,7 +48,10 @@ class Screen:
                     # What hosts say may have brackets, which are no markup.
                     self._console.print(Text(text))
                 case Table(title, columns, rows):
-                    shown = Grid(*columns, title=title or None, box=box.SIMPLE, header_style="bold")
+                    shown = Grid(title=title or None, box=box.SIMPLE, header_style="bold")
+                    for column in columns:
+                        # An id that is cut says nothing; one that is folded can be read.
+                        shown.add_column(column, overflow="fold")
                     for row in rows:
                         shown.add_row(*map(Text, row))
                     self._console.print(shown)

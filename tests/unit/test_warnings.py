@@ -55,3 +55,11 @@ def test_an_empty_line_that_a_command_printed_is_a_line() -> None:
     for text in ("one\n", "\n", "two\n"):
         Plain(out)(Printed(text))
     assert out.getvalue() == "one\n\ntwo\n"
+
+
+def test_a_narrow_terminal_folds_an_id_and_cuts_nothing_off() -> None:
+    out = io.StringIO()
+    screen = Screen(Console(file=out, width=10))
+    screen(Table("", ("release",), (("000001-beec404",),)))
+    screen.close()
+    assert "000001-beec404" in "".join(out.getvalue().split())
