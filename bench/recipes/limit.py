@@ -115,7 +115,7 @@ def wheels() -> bytes:
 
 def deploy() -> None:
     channels = {host: Channel(host, DEPLOY) for host in HOSTS}
-    release = datetime.now(UTC).strftime("%Y%m%d%H%M%S")
+    release = datetime.now(UTC).strftime("%Y%m%d%H%M%S%f")
     revision = git("rev-parse", "HEAD").decode().strip()
     packages = key(git("show", "HEAD:site/requirements.txt"))
     trees = git("ls-tree", "HEAD", "site/guestbook/static", "site/config/settings/")
