@@ -17,6 +17,7 @@ class Asked:
     `top` is the folder of the project. `pool_size` is 0 when the stage decides. `wait` is in
     seconds. `ssh` holds Fabric's own log-in options (-i, -S, -t), which hold for every host.
     `rest` are the words that stand behind `--`.
+    `agreed`: to what follows the operator has agreed already.
     `loaded` is the stage once it was loaded: an inventory that asks a cloud is asked once.
     """
 
@@ -31,6 +32,7 @@ class Asked:
     sets: tuple[tuple[str, str], ...] = ()
     wait: float = 0.0
     yes: bool = False
+    agreed: bool = False
     dry: bool = False
     json: bool = False
     ssh: Mapping[str, Any] = field(default_factory=dict)

@@ -13,7 +13,7 @@ def must_consent(stage: Stage, asked: Asked, heading: Sequence[str]) -> None:
 
     The name of the stage has to be typed: a habit of answering yes must not release anything.
     """
-    if not stage.confirm or asked.yes:
+    if not stage.confirm or asked.yes or asked.agreed:
         return
     if not sys.stdin.isatty():
         raise Refused(

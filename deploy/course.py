@@ -93,7 +93,7 @@ def _run_once(
                 must_be_settled(host, found[host.name])
             plan, goal = _planned(means, stage, flow, run, fleet, found, choose, ask)
             now = tuple(opening_words(stage, plan, goal, fleet.hosts, found))
-            if stage.confirm and not asked.yes:
+            if stage.confirm and not (asked.yes or asked.agreed):
                 _must_be_as_told(words, now)
             for line in now:
                 means.emit(Note(line))

@@ -18,10 +18,16 @@ from deploy.steps.services import restarted, still_at_work
 from deploy.steps.slots import ensured
 
 Found = Mapping[str, Findings]
-FINISH = Step("recover.finish", "finish what was decided", (), lambda _: (), Phase.COMMIT)
-SCHEMA = Step("recover.schema", "apply again what was taken back", (), lambda _: (), Phase.COMMIT)
-RESTORE = Step("recover.restore", "take back what was not decided", (), lambda _: (), Phase.COMMIT)
-RETURN = Step("recover.return", "let visitors come again", (), lambda _: (), Phase.COMMIT)
+
+
+def _step(name: str, says: str) -> Step:
+    return Step(f"recover.{name}", says, (), lambda _: (), Phase.COMMIT, thorough=True)
+
+
+FINISH = _step("finish", "finish what was decided")
+SCHEMA = _step("schema", "apply again what was taken back")
+RESTORE = _step("restore", "take back what was not decided")
+RETURN = _step("return", "let visitors come again")
 EMPTY = (
     "what a rollback has taken back of the schema comes back empty; fab db.list names the backup"
     " that it made before"
@@ -135,7 +141,6 @@ def _served(
         yield ensured(host.project, found.slot_of(release), release)
     yield word("switch", base, release)
     if kind == "web":
-        yield from reloaded(host, release, made)
-    yield from verified(host, kind, release, made, back=True)
-    if kind == "web":
         yield from restarted(host, release, lenient=True)
+        yield from reloaded(host, release, made, back=True)
+    yield from verified(host, kind, release, made, back=True)

@@ -115,18 +115,20 @@ class _Runner:
 
     def _do(self, part: Part) -> list[Failure]:
         self._emit(Began(part.step.name, part.step.says, _names(part.work)))
+        failures: list[Failure] = []
         for wave in part.waves:
             if part.step.phase is Phase.COMMIT:
                 self._begun += [(part, work) for work in wave]
                 self._leave_behind(part.step)
-            failures = self.at_work.each(part.step, wave, lambda work: work.actions)
-            if len(failures) < len(wave):
+            failed = self.at_work.each(part.step, wave, lambda work: work.actions)
+            failures += failed
+            if len(failed) < len(wave):
                 self._leave_behind(part.step)
-            if failures:
+            if failures and not part.step.thorough:
                 return failures
             if part.step.decides:
                 self._settle()
-        return self._judged(part)
+        return failures or self._judged(part)
 
     def _leave_behind(self, step: Step) -> None:
         self._stays |= dict.fromkeys([step.leaves] if step.leaves else [])

@@ -77,8 +77,7 @@ def setup(asked: Asked, means: Means) -> Outcome:
         stage = asked.load()
         names = ", ".join(host.name for host in asked.select(stage))
         must_consent(stage, asked, (f"{stage.project.name} on {stage.name}: prepare {names}",))
-        if stage.confirm:
-            asked = replace(asked, yes=True)
+        asked = replace(asked, agreed=True)
         _make_environment(asked, means, stage)
     return on_hosts_alone(asked, means, SETUP)
 

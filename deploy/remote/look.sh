@@ -63,7 +63,7 @@ look_releases() {
     id=${dir%/}; id=${id##*/}
     if [ -e "$dir/.slot-green" ]; then echo "green $id"; fi
     if [ -e "$dir/.files" ]; then echo "$1-files $id $(cat "$dir/.files")"; fi
-    if [ -e "$dir/release.json" ]; then echo "$1 $id $(head -c 4096 "$dir/release.json")"
+    if [ -e "$dir/release.json" ]; then echo "$1 $id $(head -c 65536 "$dir/release.json")"
     else echo "$1 $id partial"; fi
   done
 }

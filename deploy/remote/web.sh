@@ -68,7 +68,7 @@ may_reload() {
   return 65
 }
 
-# reload_embedded ROOT NAME ID SECONDS PORT HOST_HEADER PATH   In embedded mode Apache's own processes
+# reload_embedded ROOT NAME ID SECONDS PORT HOST_HEADER PATH ask|ask_back   In embedded mode Apache's own processes
 # serve: they load what is live when they start. ID: what visitors must get then; empty: nothing.
 reload_embedded() {
   local root=$1 id=$3 said code=0 file until
@@ -78,7 +78,7 @@ reload_embedded() {
   if [ "$code" = 1 ]; then sudo_refused "to reload Apache"; fi
   [ "$code" = 0 ] || return 65
   until=$((SECONDS + $4))
-  until [ -z "$id" ] || said=$(ask "$5" "$6" "$id" 5 "$7"); do
+  until [ -z "$id" ] || said=$("$8" "$5" "$6" "$id" 5 "$7"); do
     for file in "$root/run/current"-*; do
       if [ -f "$file" ] && [ "$(head -n 1 "$file" 2>/dev/null)" = "failed $id" ]; then
         echo "the site does not load in Apache's own processes:"

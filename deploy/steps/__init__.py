@@ -118,7 +118,8 @@ class Step:
     `needs` are the programs that a host must have for it. `leaves` says what no undo can take
     back once the step has begun. What is `undo_first` is taken back before all else, because hosts
     that are put back need it. What the hosts say goes to `judge` alone, where only all
-    answers together tell whether the step succeeded.
+    answers together tell whether the step succeeded. A step that is `thorough` is done on every
+    host also where it has failed on one.
     """
 
     name: str
@@ -134,6 +135,7 @@ class Step:
     leaves: str = ""
     undo_first: bool = False
     judge: Judge | None = None
+    thorough: bool = False
 
     def serves(self, roles: Sequence[str]) -> bool:
         """Whether the step is for a host with these roles."""

@@ -7,18 +7,15 @@ from deploy.host import CODE, Host
 from deploy.release import Release
 from deploy.steps import Phase, Target, step, word
 from deploy.steps.services import restarted, still_at_work
-from deploy.steps.slots import still_warm
+from deploy.steps.slots import pages, still_warm
 
 IN_A_ROW = 5
 """How many answers in a row must come from the new release."""
 
 
-def health(host: Host, made: Release | None) -> str:
-    """The page that tells whether a release is well: its own, if it was `made` before."""
-    return made.pages[0] if made and made.pages else host.project.web.health
-
-
-def reloaded(host: Host, release: str | None, made: Release | None = None) -> Iterator[Action]:
+def reloaded(
+    host: Host, release: str | None, made: Release | None = None, *, back: bool = False
+) -> Iterator[Action]:
     """In embedded mode, let Apache's own processes load what is live now; else nothing.
 
     Behind a load balancer (web.drain) the host is left alone by visitors meanwhile. Without one a
@@ -29,7 +26,7 @@ def reloaded(host: Host, release: str | None, made: Release | None = None) -> It
         return
     name, port, seconds = web.server_name or "localhost", str(web.port), web.start_timeout
     around = ("drained", project.root, str(web.drain), port, name) if web.drain else ()
-    ask = (str(seconds), port, name, health(host, made))
+    ask = (str(seconds), port, name, pages(project, made)[0], "ask_back" if back else "ask")
     words = (*around, "reload_embedded", project.root, project.name, release or "", *ask)
     yield word(*words, quiet_limit=120.0 + seconds + 2 * web.drain)
 
@@ -49,7 +46,7 @@ def verified(
     elif "web" in host.roles:
         name, port = project.web.server_name or "localhost", str(project.web.port)
         asks = "ask_back" if back else "ask"
-        yield word(asks, port, name, release, str(IN_A_ROW), health(host, made))
+        yield word(asks, port, name, release, str(IN_A_ROW), pages(project, made)[0])
 
 
 def _back(t: Target) -> Iterator[Action]:
@@ -61,9 +58,9 @@ def _back(t: Target) -> Iterator[Action]:
     else:
         made = _made(t, old)
         yield word("switch", t.layout.root, old)
-        yield from reloaded(t.host, old, made)
-        yield from verified(t.host, "web", old, made, back=True)
         yield from restarted(t.host, old, lenient=True)
+        yield from reloaded(t.host, old, made, back=True)
+        yield from verified(t.host, "web", old, made, back=True)
 
 
 def _made(t: Target, release: str) -> Release | None:

@@ -23,8 +23,9 @@ def restarted(
     if "worker" not in host.roles:
         return
     strict = services.required and not lenient
-    had = services.units if made is None or made.units is None else made.units
-    for units, must in ((_among(services.units, had), strict), (_new(services.units, had), False)):
+    had = _had(host, made)
+    new = tuple(unit for unit in services.units if unit not in had)
+    for units, must in ((had, strict), (new, False)):
         if units:
             words = ("restart_units", host.project.name, *units)
             yield word(*_or_warn(root, must=must), *words, quiet_limit=QUIET)
@@ -33,12 +34,11 @@ def restarted(
         yield word(*_or_warn(root, must=strict), *words, quiet_limit=QUIET)
 
 
-def _among(units: tuple[str, ...], had: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(unit for unit in units if unit in had)
-
-
-def _new(units: tuple[str, ...], had: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(unit for unit in units if unit not in had)
+def _had(host: Host, made: Release | None) -> tuple[str, ...]:
+    """Those of the host's services that a release has; all, where nothing else is known."""
+    units = host.project.services.units
+    known = units if made is None or made.units is None else made.units
+    return tuple(unit for unit in units if unit in known)
 
 
 def _or_warn(root: str, *, must: bool) -> tuple[str, ...]:
@@ -56,8 +56,9 @@ def still_at_work(host: Host) -> Iterator[Action]:
 @step("services.allowed", roles=("worker",))
 def allowed(t: Target) -> Iterator[Action]:
     """see that the host lets the deploy user restart its services"""
-    if t.project.services.units and t.project.services.required:
-        yield word("may_restart", t.project.name, *t.project.services.units)
+    had = _had(t.host, t.found.web.complete.get(t.code.id))
+    if had and t.project.services.required:
+        yield word("may_restart", t.project.name, *had)
 
 
 @step("services.restart", roles=("worker",), phase=Phase.COMMIT)

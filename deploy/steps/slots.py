@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from deploy.command import Action, Command
 from deploy.project import Project
+from deploy.release import Release
 from deploy.steps import Phase, Target, step, word
 from deploy.steps.server import changes_vhost, patience, reloadable, slot_words
 from deploy.webserver import SLOTS
@@ -32,16 +33,22 @@ def still_warm(t: Target) -> Command:
     return _in_slot("wait_slot", t.project, t.found.idle_slot, t.code.id)
 
 
-def pages(t: Target) -> tuple[str, ...]:
-    """What is asked of a release before it goes live. One that was made before has its own."""
-    made = t.found.web.complete.get(t.code.id)
-    return made.pages if made and made.pages else (t.project.web.health, *t.project.web.warm)
+def pages(project: Project, made: Release | None) -> tuple[str, ...]:
+    """What is asked of a release, first what tells whether it is well.
+
+    One that was `made` before is not asked for what only newer ones have: settings may be ahead.
+    """
+    wanted = (project.web.health, *project.web.warm)
+    if made is None or not made.pages:
+        return wanted
+    return tuple(page for page in wanted if page in made.pages) or made.pages[:1]
 
 
 def _asked(t: Target) -> Iterator[Action]:
     name = t.project.web.server_name or "localhost"
     port = private_port(t, t.found.idle_slot)
-    yield word("ask", port, name, t.code.id, "1", *pages(t), quiet_limit=90.0)
+    asked = pages(t.project, t.found.web.complete.get(t.code.id))
+    yield word("ask", port, name, t.code.id, "1", *asked, quiet_limit=90.0)
 
 
 def migrates(t: Target) -> bool:

@@ -23,8 +23,6 @@ PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
 umask 022
 
-WITHHELD='# --restart-only: without the right to change the configuration of web servers.'
-
 refuse() {
   echo "prepare-host: $1" >&2
   exit 64
@@ -120,7 +118,7 @@ make_directories() {
   if has_role web || has_role db || has_role worker; then
     for name_inside in releases venvs slots shared; do directory 0755 "$name_inside" "$own"; done
     uploads
-    if [ -f "$root/shared/env" ]; then
+    if [ -f "$root/shared/env" ] && [ "$(stat -c %G "$root/shared/env")" != "$group" ]; then
       # Of a group before, it could be read no more by the processes of the site.
       as_user chgrp "$group" "$root/shared/env" ||
         refuse "$root/shared/env cannot be given to the group $group (chown $user:$group $root/shared/env)"
@@ -153,7 +151,6 @@ install_program() {
 }
 
 sudo_lines() {
-  if [ "$restart_only" = yes ]; then echo "$WITHHELD"; fi
   echo "# What $user may do as root for the site $name: these lines, word for word."
   program=/usr/local/sbin/deploy-root
   if has_role web; then
@@ -175,8 +172,13 @@ sudo_lines() {
   fi
 }
 
+# Whether slots may be restarted there, and nothing may be configured.
+withheld() {
+  grep -qs " restart-slot $name " "$1" && ! grep -Eqs " (apache|nginx) $name\$" "$1"
+}
+
 install_sudoers() {
-  if [ -z "$restart_only" ] && grep -qsxF "$WITHHELD" "/etc/sudoers.d/deploy-$name"; then
+  if [ -z "$restart_only" ] && withheld "/etc/sudoers.d/deploy-$name"; then
     restart_only=yes
     echo "prepare-host: the right to configure web servers stays withheld; --allow-configure gives it"
   fi

@@ -26,7 +26,8 @@ from deploy.steps.activate import activate
 from deploy.steps.code import push
 from deploy.steps.db import migrate, migrate_back
 from deploy.steps.finish import prune
-from deploy.steps.services import restarted
+from deploy.steps.services import allowed, restarted
+from deploy.steps.slots import pages
 from deploy.webserver import apache_site
 from deploy.workshop import Workshop, entry_digest, venv_key
 
@@ -216,6 +217,37 @@ def test_a_service_that_an_older_release_did_not_have_cannot_keep_it_from_going_
     assert [one.shown() for one in restarted(host, OLD, lenient=True)] == [f"{warns} jobs listen"]
 
 
+def test_whether_a_service_may_be_restarted_is_asked_of_those_that_the_release_has() -> None:
+    project = replace(PROJECT, services=Services(units=("jobs", "listen")))
+    worker = replace(HOSTS[3], name="worker1", roles=("worker",))
+    made = [
+        replace(one, web=Release(OLD)) for one in targets(Release(OLD), None, (worker,), project)
+    ]
+    (command,) = allowed.build(made[1])
+    assert isinstance(command, Command)
+    assert command.shown() == "may_restart shop jobs listen"
+    has = found(HOSTS[0])
+    has = replace(has, web=replace(has.web, complete={OLD: Release(OLD, units=("jobs",))}))
+    (command,) = allowed.build(replace(made[1], found=has))
+    assert isinstance(command, Command)
+    assert command.shown() == "may_restart shop jobs"
+
+
+@pytest.mark.parametrize(
+    ("made", "asked"),
+    [
+        ((), ("/", "/about/")),
+        (("/", "/about/", "/sale/"), ("/", "/about/")),
+        (("/", "/sale/"), ("/",)),
+        (("/old/", "/sale/"), ("/old/",)),
+    ],
+)
+def test_an_older_release_is_asked_for_what_it_knows_and_what_is_wanted_still(
+    made: tuple[str, ...], asked: tuple[str, ...]
+) -> None:
+    assert pages(PROJECT, Release(OLD, pages=made)) == asked
+
+
 def test_a_bucket_has_nothing_to_go_back_to_and_is_asked_first_whether_all_is_there(
     tmp_path: Path,
 ) -> None:
@@ -358,8 +390,8 @@ def test_embedded_mode_reloads_apache_behind_the_rename_and_on_the_way_back() ->
     after = ("60", "80", "shop.example.com", "/")
     where = ("reload_embedded", "/srv/www/shop", "shop")
     assert [argv[0] for argv in done[-3:]] == ["switch", "reload_embedded", "ask"]
-    assert done[-2] == (*where, NEW, *after)
-    assert undone[1] == (*where, OLD, *after)
+    assert done[-2] == (*where, NEW, *after, "ask")
+    assert undone[1] == (*where, OLD, *after, "ask_back")
     reloading = {work.host.name for work in activated(embedded()).work if work.actions[3:]}
     assert reloading == {"web1", "web2"}
 

@@ -341,3 +341,15 @@ def test_hosts_that_a_balancer_holds_out_are_put_back_one_by_one_as_visitors_nee
             Plan(RUN, (Part(step, works), failing)), execute, lambda: None, lambda _: None, limit=8
         )
     assert most == at_once
+
+
+def test_a_recovery_goes_on_with_the_hosts_that_are_left_where_one_cannot_be_brought_back() -> None:
+    step = Step("recover.restore", "restores", ("web",), lambda _: (), Phase.COMMIT, thorough=True)
+    hosts = Hosts({("w1", "drained a")})
+    works = tuple(
+        Work(Host(name, "", ("web",)), (Command(("drained", "a")),)) for name in ("w1", "w2")
+    )
+    with pytest.raises(StepsFailed) as failed:
+        run(hosts, Part(step, works))
+    assert [failure.host for failure in failed.value.failures] == ["w1"]
+    assert [host for host, _ in hosts.ran] == ["w1", "w2"]
