@@ -45,6 +45,7 @@ configure_server() {
 # live in SLOT. If that was loaded and does not load any more, the configuration before is put back: Apache's
 # own test does not see that the site's processes cannot read what they need, or run another Python.
 configure_site() {
+  # shellcheck disable=SC2034  # count_loaded sets them
   local before said code=0 loaded failed empty files=("$1/run/$3"-*)
   before=$(show_server apache "$2")
   count_loaded "$1" "$(slot_title "$2" "$3")" "$3" "$4"
