@@ -178,7 +178,7 @@ def measured_on(results: Results) -> str:
     found = {len(runs) for cell in results.cells for _, runs in results.in_cell(cell)}
     runs = "one run" if found == {1} else f"{min(found)} to {max(found)} runs"
     return (
-        f"Measured {results.when} by `{results.command}`:\n"
+        f"Measured {results.when} by\n`{results.command}`:\n"
         f"{os.cpu_count()} cores, {memory:.0f} GiB,"
         f" Linux {platform.release().split('-')[0]}; hosts and operator share the machine;"
         f" {runs} a cell."
