@@ -20,6 +20,8 @@ from deploy.steps.checks import gate
 from deploy.steps.db import contract, migrate
 
 RESTORE = "db.restore"
+LEFT = "fab recover, which gives the locks back"
+"""What to type next when a run was left at once."""
 HINTS = {
     gate.name: "mend it; where it is meant to be so, say why: checks.waive (docs/checklist.md)",
 }
@@ -50,8 +52,7 @@ def verdict(
         what = twice if failed.interrupted else f"{causes}\nnot known whether the run was decided"
         return Inconsistent(f"{what}{stays}", hint="fab recover")
     if failed.interrupted:
-        hint = "fab recover, which gives the locks back" if failed.abandoned else ""
-        return Interrupted(f"{causes}; {live}{stays}", hint)
+        return Interrupted(f"{causes}; {live}{stays}", LEFT if failed.abandoned else "")
     if failed.part.step.name in (migrate.name, RESTORE):
         return _in_database(failed.part.step.name, f"{causes}\nnothing was switched: {live}", saved)
     if failed.part.step.phase is Phase.PREPARE:
@@ -64,8 +65,10 @@ def _interrupted_late(failed: StepsFailed, causes: str, saved: str) -> Interrupt
     """The release was decided: what was left when the operator stopped the run."""
     if contract.name in (failed.part.step.name, *failed.left):
         what = "the new release is live, but migrations that follow the switch were not all run"
-        return Interrupted(f"{causes}; {what}{way_back(saved)}", hint="fab db.migrate")
-    return Interrupted(f"{causes}; the new release is live, and only tidying up is left")
+        hint = f"{LEFT}; then: fab db.migrate" if failed.abandoned else "fab db.migrate"
+        return Interrupted(f"{causes}; {what}{way_back(saved)}", hint)
+    what = "the new release is live, and only tidying up is left"
+    return Interrupted(f"{causes}; {what}", LEFT if failed.abandoned else "")
 
 
 def _in_database(step: str, what: str, saved: str) -> MigrationFailed:

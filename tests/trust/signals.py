@@ -43,7 +43,8 @@ def interrupted(world: World, ledger: Ledger, case: Case) -> None:
     old = live(world)
     ended = world.run(*words(world, case.verb), at=[case.point], more=KEEP)
     faults = []
-    if ended.code == 7 and case.point.mode == "twice":
+    left = ended.code == 7 or (ended.code == 130 and "fab recover" in ended.said)
+    if left and case.point.mode == "twice":
         ledger.more("left at once, recovered")
         recover, _, _ = recovered(world)
         faults += [] if recover.code == 0 else [f"recover: {recover.code} {recover.said[-400:]}"]

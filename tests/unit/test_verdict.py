@@ -101,6 +101,14 @@ def test_an_interruption_before_what_follows_the_switch_says_how_to_run_it() -> 
         assert error.hint == "fab db.migrate"
 
 
+def test_whoever_leaves_at_once_is_told_how_the_locks_are_given_back_also_when_it_was_decided() -> (
+    None
+):
+    for decided in (False, True):
+        error = verdict(interrupted(decided=decided, abandoned=True), HOSTS, FOUND)
+        assert error.hint == "fab recover, which gives the locks back"
+
+
 def test_a_second_interruption_says_that_hosts_may_differ() -> None:
     error = verdict(interrupted(undecided=True), HOSTS, FOUND)
     assert error.exit_code == 7
