@@ -189,9 +189,10 @@ def _there(kind: str, hosts: Sequence[Host], found: Found, release_id: str) -> R
     missing = [name for name, releases in has.items() if release_id not in releases]
     if missing:
         everywhere = ", ".join(sorted(set.intersection(*has.values()))) or "no release"
+        again = "fab deploy" if kind == "web" else "fab -R static deploy-static"
         raise Refused(
             f"nothing changed: release {release_id} is not complete on {', '.join(missing)}",
-            hint=f"fab deploy --revision {release_id[7:]} releases the same code again; each of"
+            hint=f"{again} --revision {release_id[7:]} releases the same code again; each of"
             f" these hosts has: {everywhere}",
         )
     return found[hosts[0].name].tree(kind).complete[release_id]

@@ -6,6 +6,7 @@ from deploy.command import Action
 from deploy.host import CODE, Host
 from deploy.release import Release
 from deploy.steps import Phase, Target, step, word
+from deploy.steps.server import balancer
 from deploy.steps.services import restarted, still_at_work
 from deploy.steps.slots import pages, still_warm
 
@@ -25,7 +26,7 @@ def reloaded(
     if not project.embedded or "web" not in host.roles:
         return
     name, port, seconds = web.server_name or "localhost", str(web.port), web.start_timeout
-    around = ("drained", project.root, str(web.drain), port, name) if web.drain else ()
+    around = ("drained", *balancer(host)) if web.drain else ()
     ask = (str(seconds), port, name, pages(project, made)[0], "ask_back" if back else "ask")
     words = (*around, "reload_embedded", project.root, project.name, release or "", *ask)
     yield word(*words, quiet_limit=120.0 + seconds + 2 * web.drain)

@@ -11,6 +11,7 @@ from deploy.host import Host, Ssh
 from deploy.ssh.link import Link
 from deploy.ssh.times import Times
 from tests.local.locallink import LocalLink
+from tests.local.s3server import S3Server, s3_server
 from tests.local.sshserver import Proxy, SshServer
 
 QUICK = Times(beat=0.2, dead=2.0, gone=3.0, grace=0.5)
@@ -124,3 +125,10 @@ def proxy() -> Iterator[Callable[..., Proxy]]:
     yield make
     for one in made:
         one.close()
+
+
+@pytest.fixture
+def s3() -> Iterator[S3Server]:
+    """A bucket that is empty."""
+    with s3_server() as server:
+        yield server

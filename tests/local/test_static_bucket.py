@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,13 +45,6 @@ PLAIN = {
     "S3ManifestStaticStorage": "S3StaticStorage",
     '    "manifest_storage": FileSystemStorage(location=STATIC_ROOT),\n': "",
 }
-
-
-@pytest.fixture
-def s3() -> Iterator[S3Server]:
-    """A bucket that is empty."""
-    with s3_server() as server:
-        yield server
 
 
 @dataclass(frozen=True)
@@ -110,12 +102,17 @@ class Site:
         return done.stderr
 
 
-@pytest.fixture
-def site(tmp_path: Path, s3: S3Server) -> Site:
+def site_with(s3: S3Server, path: Path) -> Site:
+    """A site below that path whose static files go into the bucket."""
     environ = {"PATH": os.environ["PATH"], "S3": s3.url, "AWS_EC2_METADATA_DISABLED": "true"}
-    made = Site(tmp_path, environ | KEYS)
+    made = Site(path, environ | KEYS)
     made.write(FILES)
     return made
+
+
+@pytest.fixture
+def site(tmp_path: Path, s3: S3Server) -> Site:
+    return site_with(s3, tmp_path)
 
 
 CHECK = ("send.py", "check", "pages.settings")

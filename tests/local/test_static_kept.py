@@ -1,14 +1,12 @@
 """What a bucket holds for releases: looked after while they are kept, and then taken away."""
 
 import hashlib
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.local.s3server import KEYS, S3Server, s3_server
-from tests.local.test_static_bucket import FILES, OWNER, PLAIN, Site
+from tests.local.s3server import S3Server
+from tests.local.test_static_bucket import OWNER, PLAIN, Site, site_with
 
 SERVED = {
     '"cdn.example.com"': 'os.environ["S3"].partition("//")[2] + "/assets"',
@@ -19,17 +17,8 @@ FIRST, SECOND, THIRD = "000001-aaaaaaa", "000002-bbbbbbb", "000003-ccccccc"
 
 
 @pytest.fixture
-def s3() -> Iterator[S3Server]:
-    """A bucket that is empty."""
-    with s3_server() as server:
-        yield server
-
-
-@pytest.fixture
 def site(tmp_path: Path, s3: S3Server) -> Site:
-    environ = {"PATH": os.environ["PATH"], "S3": s3.url, "AWS_EC2_METADATA_DISABLED": "true"}
-    made = Site(tmp_path, environ | KEYS)
-    made.write(FILES)
+    made = site_with(s3, tmp_path)
     made.settings(SERVED)
     return made
 

@@ -1,17 +1,15 @@
 """Files taken out of a bucket while another stage, which has a lock of its own, releases there."""
 
-import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.local.s3server import KEYS, S3Server, s3_server
-from tests.local.test_static_bucket import FILES, ONSITE, OWNER, Site
+from tests.local.s3server import S3Server
+from tests.local.test_static_bucket import ONSITE, OWNER, Site, site_with
 from tests.local.test_static_kept import SECOND, release
 
 STAGING = "shop.staging"
@@ -21,18 +19,8 @@ AT_ONCE = 100
 
 
 @pytest.fixture
-def s3() -> Iterator[S3Server]:
-    """A bucket that is empty."""
-    with s3_server() as server:
-        yield server
-
-
-@pytest.fixture
 def site(tmp_path: Path, s3: S3Server) -> Site:
-    environ = {"PATH": os.environ["PATH"], "S3": s3.url, "AWS_EC2_METADATA_DISABLED": "true"}
-    made = Site(tmp_path, environ | KEYS)
-    made.write(FILES)
-    return made
+    return site_with(s3, tmp_path)
 
 
 def older(site: Site, owner: str = OWNER) -> str:

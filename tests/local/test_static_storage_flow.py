@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -35,7 +34,7 @@ from deploy.steps.code import entry, install, seal
 from deploy.steps.db import migrate
 from deploy.steps.server import apache, static_server
 from deploy.steps.slots import ask_again, load, warm
-from tests.local.s3server import KEYS, LISTS, S3Server, s3_server
+from tests.local.s3server import KEYS, LISTS, S3Server
 from tests.local.test_flows import HOSTS, Fleet, seal_without_packages, switch_only
 from tests.local.test_static_bucket import FILES
 
@@ -55,13 +54,6 @@ FAB = Path(sys.executable).with_name("fab")
 """Fabric's own script, which a fabfile of the toolkit takes over."""
 FLOW = DEPLOY.without(*NEEDS_A_SERVER)
 FLOW = FLOW.replace(seal, seal_without_packages).replace(activate, switch_only)
-
-
-@pytest.fixture
-def s3() -> Iterator[S3Server]:
-    """A bucket that is empty."""
-    with s3_server() as server:
-        yield server
 
 
 @dataclass

@@ -1,15 +1,15 @@
 """What a CDN is told of, where several runs of one machine replace files at once."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.local.s3server import KEYS, S3Server, s3_server
-from tests.local.test_static_bucket import FILES, ONSITE, SEND, Site
+from tests.local.s3server import S3Server
+from tests.local.test_static_bucket import ONSITE, SEND, Site, site_with
 
 BUILD = ONSITE.parent / "local" / "build.sh"
 ROBOTS = "/site/robots.txt\n"
@@ -17,18 +17,9 @@ NOTHING = "no file without a digest in its name has changed\n"
 
 
 @pytest.fixture
-def s3() -> Iterator[S3Server]:
-    """A bucket that is empty."""
-    with s3_server() as server:
-        yield server
-
-
-@pytest.fixture
 def site(tmp_path: Path, s3: S3Server) -> Site:
     """A site whose first release is in the bucket."""
-    environ = {"PATH": os.environ["PATH"], "S3": s3.url, "AWS_EC2_METADATA_DISABLED": "true"}
-    made = Site(tmp_path, environ | KEYS)
-    made.write(FILES)
+    made = site_with(s3, tmp_path)
     made.collect()
     made.send(changed(made))
     return made
@@ -69,6 +60,17 @@ def requests_before_the_file(site: Site, s3: S3Server) -> int:
     return s3.asked.index(("PUT", "/assets/site/robots.txt"))
 
 
+@contextmanager
+def replacing(site: Site, s3: S3Server) -> Iterator["subprocess.Popen[bytes]"]:
+    """A run that has listed the file, and waits for the bucket to take it while the block lasts."""
+    number = requests_before_the_file(site, s3)
+    release(site, 2)
+    with s3.holding(number):
+        process = subprocess.Popen(sending(site), cwd=site.path, env=site.environ)
+        assert s3.held.wait(60)
+        yield process
+
+
 def test_what_another_run_replaces_while_a_cdn_is_told_is_told_afterwards(site: Site) -> None:
     release(site, 1)
     site.send(changed(site))
@@ -92,11 +94,7 @@ def test_paths_stay_listed_until_the_command_accepts_them(site: Site) -> None:
 def test_a_cdn_is_not_told_of_a_file_that_another_run_has_yet_to_replace(
     site: Site, s3: S3Server
 ) -> None:
-    number = requests_before_the_file(site, s3)
-    release(site, 2)
-    with s3.holding(number):
-        process = subprocess.Popen(sending(site), cwd=site.path, env=site.environ)
-        assert s3.held.wait(60)
+    with replacing(site, s3) as process:
         assert told(site) == NOTHING
     assert process.wait() == 0
     assert told(site) == ROBOTS
@@ -105,11 +103,7 @@ def test_a_cdn_is_not_told_of_a_file_that_another_run_has_yet_to_replace(
 def test_what_a_run_that_was_killed_had_begun_to_replace_is_told_by_the_next(
     site: Site, s3: S3Server
 ) -> None:
-    number = requests_before_the_file(site, s3)
-    release(site, 2)
-    with s3.holding(number):
-        process = subprocess.Popen(sending(site), cwd=site.path, env=site.environ)
-        assert s3.held.wait(60)
+    with replacing(site, s3) as process:
         process.kill()
         process.wait()
     assert told(site) == NOTHING
