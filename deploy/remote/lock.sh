@@ -8,7 +8,7 @@
 take_lock() {
   local dir=$1/.deploy token=$2 said=''
   [ -d "$dir" ] || { echo "$1 is not prepared"; return 74; }
-  printf '%s\n' "$3" >"$dir/lock.$token" || { rm -f "$dir/lock.$token"; return 74; }
+  write_lock "$dir" "$token" "$3" || return 74
   exec 8<"$dir/lock.$token"
   # Whoever looks for what was left behind may hold it for an instant. Without it, it is no lock.
   if flock -w 10 8; then
@@ -16,7 +16,8 @@ take_lock() {
       if ln "$dir/lock.$token" "$dir/lock" 2>/dev/null; then
         rm -f "$dir/lock.$token"
         left_locks "$1" | xargs -0 -r rm -f --
-        keep_reserve "$dir"
+        # Neither of them is a reason not to begin: a full disk must not keep anybody from going back.
+        { trim_journal "$1"; keep_reserve "$dir"; } 2>/dev/null
         return 0
       fi
       # Whoever had it may just have given it back: then there is nobody to name, and a lock to take.
@@ -30,9 +31,20 @@ take_lock() {
   return 73
 }
 
-# 64 KiB that are given up when the disk is full, so that the journal can still be written.
+# write_lock DIR TOKEN TEXT     What is to become the lock. A full disk must not keep anybody from
+# going back, or a run from being ended: that is what the reserve is for.
+write_lock() {
+  printf '%s\n' "$3" >"$1/lock.$2" && return
+  rm -f "$1/reserve"
+  printf '%s\n' "$3" >"$1/lock.$2" || { rm -f "$1/lock.$2"; return 74; }
+}
+
+# keep_reserve DIR              What is given up when the disk is full: room for the journal, which is
+# copied for each line that is added.
 keep_reserve() {
-  [ -s "$1/reserve" ] || head -c 65536 /dev/zero >"$1/reserve" || rm -f "$1/reserve"
+  local size=$(($(cat "$1/journal" 2>/dev/null | wc -c) * 2 + 65536)) has=0
+  if [ -e "$1/reserve" ]; then has=$(stat -c %s "$1/reserve"); fi
+  if [ "$has" -lt $((size / 2)) ]; then head -c "$size" /dev/zero >"$1/reserve" || rm -f "$1/reserve"; fi
 }
 
 # give_lock ROOT                Takes the file away only if it is still ours.
@@ -65,10 +77,7 @@ take_over() {
     look_lock "$1"
     return 73
   fi
-  printf '%s\n' "$3" >"$dir/lock.$token" || {
-    rm -f "$dir/reserve"
-    printf '%s\n' "$3" >"$dir/lock.$token" || { rm -f "$dir/lock.$token"; return 74; }
-  }
+  write_lock "$dir" "$token" "$3" || return 74
   exec 8<"$dir/lock.$token"
   flock -w 10 8 || { rm -f "$dir/lock.$token"; exec 7<&-; return 74; }
   mv -fT "$dir/lock.$token" "$lock"

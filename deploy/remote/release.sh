@@ -3,6 +3,9 @@
 
 say_and_fail() { echo "$2"; return "$1"; }
 
+# attempt WORD...               Its failure ends nothing: what comes of it is asked later.
+attempt() { "$@" || true; }
+
 # replace_file FILE             Standard input becomes the file, by one rename.
 replace_file() {
   local new=$1.new
@@ -116,26 +119,6 @@ switch() {
 
 # unswitch DIR                  Before the first release there was no current.
 unswitch() { rm -f "$1/current"; }
-
-# record ROOT LINE              Adds a line to the journal; readers see all of it or nothing. A disk
-# that is full must not keep a run from being closed: that is what the reserve is for.
-record() {
-  if ! add_line "$1/.deploy/journal" "$2" 2>/dev/null; then
-    rm -f "$1/.deploy/reserve"
-    add_line "$1/.deploy/journal" "$2"
-  fi
-}
-
-# end_run ROOT RUN HOW          Writes down how a run ended, if it was begun here: one that was stopped
-# before it could begin on this host has no end here either.
-end_run() {
-  grep -qs "^begin $2 " "$1/.deploy/journal" || return 0
-  record "$1" "$3 $2"
-}
-
-add_line() {
-  { if [ -e "$1" ]; then cat "$1"; fi; printf '%s\n' "$2"; } | replace_file "$1"
-}
 
 # remember FILE TEXT
 remember() { printf '%s\n' "$2" | replace_file "$1"; }

@@ -129,6 +129,74 @@ def test_the_journal_only_ever_grows_and_is_never_seen_half_written(
     assert sorted(path.name for path in (root / ".deploy").iterdir()) == ["journal"]
 
 
+def journalled(root: Path, runs: int) -> list[str]:
+    """A long journal, and its lines: each run made another release live, or was taken back."""
+    lines = []
+    for number in range(runs):
+        change = f"web={number:06}-aaaaaaa>{number + 1:06}-aaaaaaa"
+        lines.append(f"begin r{number} deploy ann@desk web1 {'web1,' * 40}web2 {change}")
+        lines.append(f"{'commit' if number % 2 else 'abort'} r{number}")
+    (root / ".deploy/journal").write_text("\n".join(lines) + "\n")
+    return lines
+
+
+def test_a_long_journal_keeps_what_is_recent_open_or_still_here_so_that_it_never_grows_for_ever(
+    link: LocalLink, root: Path
+) -> None:
+    lines = journalled(root, 1200)
+    open_since_long = lines.pop(21)  # nobody knows how the eleventh ended
+    (root / ".deploy/journal").write_text("\n".join(lines) + "\n")
+    release(root, "000022-aaaaaaa")  # live since r21, as pages are that seldom change
+    release(root, "000031-aaaaaaa")  # r30 was taken back
+    assert do(link, "trim_journal", str(root)).ok
+    kept = (root / ".deploy/journal").read_text().splitlines()
+    assert open_since_long == "abort r10"
+    assert [line.split()[:2] for line in kept[:3]] == [
+        ["begin", "r10"],
+        ["begin", "r21"],
+        ["commit", "r21"],
+    ]
+    assert kept[3].startswith("begin r7"), "r30 is not among them"
+    assert kept[3:] == lines[len(lines) - len(kept[3:]) :]
+    assert len("\n".join(kept[3:])) < 131072 + 400
+    assert do(link, "trim_journal", str(root)).ok
+    assert (root / ".deploy/journal").read_text().splitlines() == kept
+
+
+def test_a_short_journal_is_left_as_it_is(link: LocalLink, root: Path) -> None:
+    lines = journalled(root, 100)
+    assert do(link, "trim_journal", str(root)).ok
+    assert (root / ".deploy/journal").read_text().splitlines() == lines
+
+
+def test_what_is_set_aside_for_a_full_disk_holds_the_journal_twice_as_each_line_copies_it(
+    link: LocalLink, root: Path
+) -> None:
+    reserve = root / ".deploy/reserve"
+    assert link.execute_here(Command(("take_lock", str(root), "r1", "text"))).ok
+    assert reserve.stat().st_size == 65536
+    link.execute_here(Command(("give_lock", str(root))))
+    journalled(root, 500)
+    assert link.execute_here(Command(("take_lock", str(root), "r2", "text"))).ok
+    assert reserve.stat().st_size >= 2 * (root / ".deploy/journal").stat().st_size
+
+
+def test_a_full_disk_does_not_keep_anybody_from_the_lock_with_which_room_is_made(
+    root: Path, tmp_path: Path
+) -> None:
+    reserve = root / ".deploy/reserve"
+    reserve.write_bytes(bytes(65536))
+    case = f"case $2 in full*) [ ! -e {reserve} ] || return 1; esac"
+    full = f'printf() {{ {case}; builtin printf "$@"; }}'
+    link = LocalLink(tmp_path, words() + f"\n{full}\n")
+    link.open()
+    try:
+        assert link.execute_here(Command(("take_lock", str(root), "r1", "full"))).ok
+        assert (root / ".deploy/lock").read_text() == "full\n"
+    finally:
+        link.close()
+
+
 def test_a_run_that_was_stopped_before_it_began_here_gets_no_end_that_nobody_could_read(
     link: LocalLink, root: Path
 ) -> None:

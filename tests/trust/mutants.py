@@ -187,7 +187,7 @@ MUTANTS = (
     ),
     Mutant(
         "no reserve for the journal",
-        RELEASE,
+        "deploy/remote/journal.sh",
         '    rm -f "$1/.deploy/reserve"\n',
         "",
         disk_full,
