@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from deploy.command import Action
-from deploy.host import CODE, runs_code
+from deploy.host import CODE, Host, runs_code
 from deploy.journal import Change, Entry
 from deploy.steps import Phase, Target, step, word
 
@@ -12,14 +12,22 @@ EVERYWHERE = (*CODE, "static")
 
 
 def entry(t: Target) -> Entry:
-    """The run as this host is to remember it."""
-    names = tuple(host.name for host, _ in t.fleet)
+    """The run as this host is to remember it, and only those hosts on which anything changes.
+
+    Were another the one that decides, nobody would: it has no step in this run.
+    """
+    names = tuple(host.name for host, _ in t.fleet if _concerns(t, host))
     changes = {}
     if t.web is not None and runs_code(t.host.roles):
         changes["web"] = Change(t.found.web.current, t.web.id)
     if t.static is not None and "static" in t.host.roles:
         changes["static"] = Change(t.found.static.current, t.static.id)
     return Entry(t.run, min(names), names, changes)
+
+
+def _concerns(t: Target, host: Host) -> bool:
+    code = t.web is not None and runs_code(host.roles)
+    return code or (t.static is not None and "static" in host.roles)
 
 
 def _abort(t: Target) -> Iterator[Action]:

@@ -135,6 +135,17 @@ def test_the_plan_of_a_rollback_that_migrates_back_is_known_word_for_word() -> N
     agrees("rollback-migrate-back.txt", "\n".join([*plan.lines(), *undone, ""]))
 
 
+def test_a_host_with_nothing_to_do_in_a_run_does_not_decide_it_for_then_nobody_would() -> None:
+    hosts = (Host("a-static1", roles=("static",), project=PROJECT), *HOSTS[:2])
+    made = targets(Release(NEW, "b" * 40, "v", "mig"), None, hosts)
+    made = [replace(one, static=None) for one in made]  # a rollback that needs no other files
+    plan = make_plan(ROLLBACK, made[0].run, made)
+    (decides,) = (part for part in plan.parts if part.step.decides)
+    assert [work.host.name for work in decides.work] == ["web1"]
+    begun = next(line for line in plan.lines() if "record" in line)
+    assert "web1 web1,web2" in begun
+
+
 def saving(when: str, flow: Flow, back: WayBack | None = None) -> list[str]:
     """What is run to save the data, with that value of db.backup."""
     project = replace(PROJECT, db=replace(PROJECT.db, backup=when))
