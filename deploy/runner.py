@@ -163,6 +163,8 @@ class _Runner:
             self._emit(Began(step.name, "put back what was live", _names(works), undoing=True))
             for wave in in_turn(works, lambda work: work.undo):
                 stuck += self.at_work.each(step, wave, lambda work: work.undo)
+            if stuck and step.undo_first:
+                break  # hosts must not be put back onto what does not fit: recover does all of it
         self._begun = []
         return stuck
 

@@ -72,6 +72,16 @@ def test_what_the_others_need_to_be_put_back_is_taken_back_before_them() -> None
     assert hosts.names() == ["a", "schema", "b", "unschema", "unb", "una"]
 
 
+def test_hosts_are_left_where_they_are_if_what_they_need_could_not_be_taken_back() -> None:
+    schema = part("schema", Phase.COMMIT, ["db1"])
+    schema = replace(schema, step=replace(schema.step, undo_first=True))
+    hosts = Hosts({("w1", "b"), ("db1", "unschema")})
+    with pytest.raises(StepsFailed) as failed:
+        run(hosts, part("a", Phase.COMMIT, ["w1"]), schema, part("b", Phase.COMMIT, ["w1"]))
+    assert hosts.names() == ["a", "schema", "b", "unschema"]
+    assert [stuck.host for stuck in failed.value.stuck] == ["db1"]
+
+
 def test_every_host_ends_a_step_before_any_begins_the_next() -> None:
     hosts = Hosts()
     run(hosts, part("a", Phase.PREPARE, ["w1", "w2"]), part("b", Phase.COMMIT, ["w1", "w2"]))
