@@ -14,7 +14,7 @@ from deploy.choice import (
     participants,
 )
 from deploy.consent import must_consent
-from deploy.errors import Locked, Refused
+from deploy.errors import Refused
 from deploy.findings import Findings
 from deploy.fitness import must_be_fit, must_be_of, must_be_settled, must_have_here
 from deploy.fleet import Fleet
@@ -32,42 +32,48 @@ from deploy.signals import as_interrupts, too_late
 from deploy.stage import Stage
 from deploy.steps import HERE, Target
 from deploy.steps.build import check_files
-from deploy.steps.db import contract
+from deploy.steps.db import contract, migrate
 from deploy.steps.journal import commit
 from deploy.verdict import not_contracted, verdict
+from deploy.waiting import patiently
 
-WAIT_STEP = 2.0
-"""Seconds between two tries to get the locks."""
 Choose = Callable[[Sequence[Host], Found], Goal]
 """What a run is to make live, told from the hosts that take part and what was found on them."""
 Ask = Callable[[Fleet, Found, Goal], Goal]
 """The same goal, with what had to be asked of the hosts before a plan can be made."""
+Look = Callable[[Found], None]
+"""Told what was found at each first look, be it while another run is at work."""
 
 
 def run_flow(
-    asked: Asked, means: Means, stage: Stage, flow: Flow, choose: Choose, ask: Ask | None = None
+    asked: Asked,
+    means: Means,
+    stage: Stage,
+    flow: Flow,
+    choose: Choose,
+    ask: Ask | None = None,
+    look: Look = lambda _found: None,
 ) -> Outcome:
     """Run a flow from beginning to end, or with --dry only say what it would do.
 
     While another run has the locks, this waits for as long as --wait allows.
     """
     means = replace(means, emit=lasting(means.emit))
-    until = time.monotonic() + asked.wait
-    said = False
-    while True:
-        try:
-            return _run_once(asked, means, stage, flow, choose, ask)
-        except Locked as locked:
-            if not locked.alive or time.monotonic() > until:
-                raise
-            if not said:
-                means.emit(Note(f"waiting: {locked.what}"))
-                said = True
-        time.sleep(WAIT_STEP)
+
+    def once() -> Outcome:
+        return _run_once(asked, means, stage, flow, choose, ask, look)
+
+    return patiently(asked.wait, means.emit, once)
 
 
 def _run_once(
-    asked: Asked, means: Means, stage: Stage, flow: Flow, choose: Choose, ask: Ask | None
+    asked: Asked,
+    means: Means,
+    stage: Stage,
+    flow: Flow,
+    choose: Choose,
+    ask: Ask | None,
+    look: Look,
 ) -> Outcome:
     hosts = _hosts(asked, stage, flow)
     if hosts:
@@ -76,7 +82,9 @@ def _run_once(
     others = bystanders(stage, hosts) if hosts else ()
     needed = _must_answer(stage, flow, others)
     with as_interrupts(), on_hosts(asked, means, stage, hosts, others, needed) as fleet:
+        _must_reach_database(flow, hosts, fleet)
         found = fleet.look()
+        look(found)
         must_be_fit(flow, fleet.hosts, found)
         if not asked.yes:
             must_be_of(stage.name, fleet.hosts, found)
@@ -128,6 +136,17 @@ def _must_answer(stage: Stage, flow: Flow, others: Sequence[Host]) -> tuple[Host
     if check_files not in flow.steps or stage.project.static.mode != "server":
         return ()
     return tuple(host for host in others if "static" in host.roles)
+
+
+def _must_reach_database(flow: Flow, hosts: Sequence[Host], fleet: Fleet) -> None:
+    """Refused if the primary was left out (--skip-bad-hosts): new code would meet an old schema."""
+    for host in hosts if migrate in flow.steps else ():
+        if "db" in host.roles and host.name in fleet.lost and host.project.db.migrate:
+            raise Refused(
+                f"not started, nothing changed: {host.name} cannot be reached, and migrations run"
+                " there",
+                hint="mend that, or leave the database as it is: --set db.migrate=false",
+            )
 
 
 def _planned(
@@ -184,7 +203,7 @@ def _carried_out(
         if failed.abandoned:
             too_late()
             fleet.leave()  # at once: a lock could be given back only after what still runs
-        raise verdict(failed, fleet.hosts, found, saved) from None
+        raise verdict(failed, fleet.hosts, found, saved, goal.id) from None
     too_late()
     late = [warning for warning in warnings if warning.step == contract.name]
     for warning in (warning for warning in warnings if warning not in late):

@@ -7,7 +7,7 @@ from deploy.asked import Asked
 from deploy.command import Command, Result
 from deploy.consent import must_consent
 from deploy.course import new_run
-from deploy.errors import Inconsistent, Refused
+from deploy.errors import Inconsistent, Interrupted, Refused
 from deploy.fitness import must_be_of
 from deploy.host import CODE, Host
 from deploy.means import Means, on_hosts
@@ -16,7 +16,9 @@ from deploy.outcome import Outcome
 from deploy.reach import only_looking
 from deploy.release import Layout
 from deploy.report import Note, Table
-from deploy.signals import as_interrupts
+from deploy.signals import as_interrupts, deferred
+from deploy.stage import Stage
+from deploy.waiting import patiently
 
 SAME, DIFFERS = "same", "differs"
 DIGEST = 64
@@ -39,7 +41,8 @@ def push(asked: Asked, means: Means, text: str, *, merge: bool = False) -> Outco
     stage = asked.load()
     what = f"another secret environment, of {len(names)} variables: {', '.join(names)}"
     must_consent(stage, asked, (f"{stage.project.name} on {stage.name}: {what}",))
-    said = _on_each(asked, means, text, "merge_env" if merge else "put_env", locked=True)
+    word = "merge_env" if merge else "put_env"
+    said = patiently(asked.wait, means.emit, lambda: _put(asked, means, stage, text, word))
     for host, result in said.items():
         if not result.ok:
             raise Inconsistent(f"{host}: {result.output.strip()[-300:]}", "fab env.check")
@@ -112,7 +115,9 @@ def _compared(values: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[str, st
 
 def show(asked: Asked, means: Means) -> Outcome:
     """List the names of the variables on each host, and whether the values are the same on all."""
-    said = _on_each(asked, means, "", "digest_env")
+    stage = asked.load()
+    with on_hosts(asked, means, stage, asked.select(stage, CODE)) as fleet, only_looking():
+        said = fleet.each(lambda host: Command(("digest_env", host.project.root), changes=False))
     values = {host: _digests(result) for host, result in said.items()}
     rows = tuple(_compared(values))
     means.emit(Table("", ("variable", "on these hosts"), rows))
@@ -135,23 +140,24 @@ def read(file: str, stdin: str) -> str:
         raise Refused(f"{file} cannot be read: {why}") from None
 
 
-def _on_each(
-    asked: Asked, means: Means, text: str, word: str, *, locked: bool = False
-) -> dict[str, Result]:
-    stage = asked.load()
-
+def _put(asked: Asked, means: Means, stage: Stage, text: str, word: str) -> dict[str, Result]:
     def command(host: Host) -> Command:
         words = (word, host.project.root, host.project.web.group)
         return Command(words, stdin=text, changes=False)
 
+    said: dict[str, Result] = {}
     with on_hosts(asked, means, stage, asked.select(stage, CODE)) as fleet:
-        if not locked:
-            with only_looking():
-                return fleet.each(command)
         if not asked.yes:
             must_be_of(stage.name, fleet.hosts, fleet.look())
         with as_interrupts(), fleet.locked(new_run("env.push", means.who)):
-            return fleet.each(command)
+            try:
+                with deferred():  # else hosts would be left with different secrets
+                    said = fleet.each_left(command)
+            except KeyboardInterrupt:
+                has = ", ".join(name for name, one in said.items() if one.ok) or "no host"
+                what = f"stopped by you; the new environment is on {has}"
+                raise Interrupted(what, "fab env.check") from None
+    return said
 
 
 def _digests(result: Result) -> Mapping[str, str]:

@@ -53,6 +53,11 @@ class Fleet:
         self._reached = reached
         self._limit = limit
 
+    def without(self, lost: Mapping[str, DeployError]) -> "Fleet":
+        """The same, but hosts of these names take no part; why, `lost` says."""
+        rest = [host for host in self.hosts if host.name not in lost]
+        return Fleet(rest, self.witnesses, self._reached, self._limit, {**self.lost, **lost})
+
     def execute(self, name: str, action: Action, on_line: OnLine) -> Result:
         """Run an action on the host of that name; what changes a host runs only under our lock."""
         if name == HERE or not action.changes:

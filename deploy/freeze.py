@@ -1,7 +1,7 @@
 """Keeping everybody from releasing for a while, with a reason, and lifting that again."""
 
 from deploy.asked import Asked
-from deploy.choice import RELEASED
+from deploy.choice import participants
 from deploy.command import Command
 from deploy.errors import Locked, PrepareFailed, Refused
 from deploy.findings import Findings
@@ -32,8 +32,10 @@ def thaw(asked: Asked, means: Means) -> Outcome:
 
 
 def _released(asked: Asked, stage: Stage) -> tuple[Host, ...]:
-    """The selected hosts on which a run could begin at all: balancers and caches have no lock."""
-    hosts = tuple(host for host in asked.select(stage) if RELEASED & set(host.roles))
+    """The selected hosts on which a run could begin at all: balancers and replicas have no lock."""
+    selected = asked.select(stage)
+    taking_part = {host.name for host in participants(stage, selected)}
+    hosts = tuple(host for host in selected if host.name in taking_part)
     if not hosts:
         raise Refused("none of the selected hosts has a role that holds releases")
     return hosts
@@ -46,9 +48,16 @@ def _is_held(found: Findings) -> bool:
 def _everywhere(asked: Asked, means: Means, word: str, *more: str) -> Outcome:
     stage = asked.load()
     with on_hosts(asked, means, stage, _released(asked, stage)) as fleet:
-        said = fleet.each(lambda host: Command((word, host.project.root, *more), changes=False))
+        said = fleet.each_left(
+            lambda host: Command((word, host.project.root, *more), changes=False)
+        )
+    failed = [f"{name}: {one.output.strip()}" for name, one in said.items() if not one.ok]
     for name, result in said.items():
-        if not result.ok:
-            raise PrepareFailed(f"{name}: {result.output.strip()}")
-        means.emit(Note(f"{name}: {result.output.strip() or 'frozen'}"))
+        if result.ok:
+            means.emit(Note(f"{name}: {result.output.strip() or 'frozen'}"))
+    if failed:
+        raise PrepareFailed(
+            "not done everywhere:\n" + "\n".join(failed),
+            hint="the same again once that is mended; fab status says which hosts are frozen",
+        )
     return Outcome()

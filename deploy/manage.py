@@ -13,7 +13,7 @@ from deploy.outcome import Outcome
 from deploy.output import Lines
 from deploy.parallel import in_parallel
 from deploy.reach import LinkLost
-from deploy.release import Layout
+from deploy.release import Layout, checked_id
 from deploy.report import Fact, Printed
 from deploy.stage import Stage
 from deploy.webserver import log_files
@@ -24,31 +24,41 @@ FOLLOW_QUIET = 7 * 86400.0
 """The same for a log in which nothing happens."""
 
 
-def manage(asked: Asked, means: Means, stdin: str | None = None) -> Outcome:
+def manage(asked: Asked, means: Means, stdin: str | None = None, release: str = "") -> Outcome:
     """Run what stands behind `--` on the db primary, or on each host that -R or -H selects.
 
-    On one host, with a terminal here, the command has it, unless it is given `stdin`. Raises
-    Refused if nothing stands there or no release is live, CommandFailed with the command's own
-    exit code.
+    On one host, with a terminal here, the command has it, unless it is given `stdin`. It is one of
+    `release`, or of what is live. Raises Refused if nothing stands there or a host does not have
+    that release, CommandFailed with the command's own exit code.
     """
-    words = asked.rest
+    words, release = asked.rest, checked_id(release) if release else ""
     if not words:
         raise Refused("which command?", hint="fab manage -- showmigrations")
     stage = asked.load()
     hosts = asked.select(stage, ("db",) if stage.role("db") else ("web",))
     if not asked.roles and not asked.hosts:
         hosts = hosts[:1]
+
+    def command(host: Host) -> Command:
+        return _command(host, release, words, stdin)
+
     if len(hosts) == 1 and means.terminal and not asked.json and stdin is None:
-        return _ended(
-            words[0], {hosts[0].name: means.terminal(hosts[0], _command(hosts[0], words))}
-        )
+        return _ended(words[0], {hosts[0].name: means.terminal(hosts[0], command(hosts[0]))})
     with on_hosts(asked, means, stage, hosts) as fleet:
-        found = fleet.look()
-        without = [host.name for host in fleet.hosts if not found[host.name].web.current]
-        if without:
-            raise Refused(f"no release is live on {', '.join(without)}", hint="fab deploy")
-        codes = _streamed(asked, means, stage, fleet, lambda host: _command(host, words, stdin))
+        _must_have(release, fleet)
+        codes = _streamed(asked, means, stage, fleet, command)
     return _ended(words[0], codes)
+
+
+def _must_have(release: str, fleet: Fleet) -> None:
+    found = fleet.look()
+    trees = {host.name: found[host.name].web for host in fleet.hosts}
+    if without := [name for name, tree in trees.items() if not (release or tree.current)]:
+        raise Refused(f"no release is live on {', '.join(without)}", hint="fab deploy")
+    if without := [
+        name for name, tree in trees.items() if release and release not in tree.complete
+    ]:
+        raise Refused(f"there is no release {release} on {', '.join(without)}", hint="fab releases")
 
 
 def run(asked: Asked, means: Means) -> Outcome:
@@ -156,10 +166,9 @@ def _ended(what: str, codes: dict[str, int], hint: str = "") -> Outcome:
     return Outcome()
 
 
-def _command(host: Host, words: tuple[str, ...], stdin: str | None = None) -> Command:
+def _command(host: Host, release: str, words: tuple[str, ...], stdin: str | None) -> Command:
     layout = Layout(host.project.root)
-    python = f"{layout.current}/venv/bin/python"
-    argv = (python, f"{layout.entry}/run.py", layout.root, "current", *words)
-    return Command(
-        argv, cwd=layout.current, stdin=stdin or "", quiet_limit=MANAGE_QUIET, changes=False
-    )
+    folder = layout.release(release) if release else layout.current
+    python = f"{folder}/venv/bin/python"
+    argv = (python, f"{layout.entry}/run.py", layout.root, release or "current", *words)
+    return Command(argv, cwd=folder, stdin=stdin or "", quiet_limit=MANAGE_QUIET, changes=False)

@@ -18,13 +18,14 @@ from deploy.host import CODE, Host
 from deploy.means import Means, on_hosts
 from deploy.outcome import Outcome
 from deploy.plan import Plan
-from deploy.recovery import Found, ends, recovery, returning
+from deploy.recovery import VERIFY, Found, ends, recovery, returning
 from deploy.report import Emit, Note
 from deploy.report.lasting import lasting
 from deploy.runner import StepsFailed, run_plan
 from deploy.signals import as_interrupts
 from deploy.steps.backup import HALF
 from deploy.steps.db import AFTER_SWITCH
+from deploy.waiting import patiently
 
 
 def recover(asked: Asked, means: Means) -> Outcome:
@@ -33,12 +34,17 @@ def recover(asked: Asked, means: Means) -> Outcome:
     Raises Locked while a run is alive, Inconsistent if a host cannot be reached or brought back.
     """
     means = replace(means, emit=lasting(means.emit))
+    return patiently(asked.wait, means.emit, lambda: _recover(asked, means))
+
+
+def _recover(asked: Asked, means: Means) -> Outcome:
     stage = asked.load()
     hosts = participants(stage, [host for host in stage.hosts if RELEASED & set(host.roles)])
     run = new_run("recover", means.who)
     try:
-        with as_interrupts(), on_hosts(asked, means, stage, hosts) as fleet:
-            found = fleet.look()
+        with as_interrupts(), on_hosts(asked, means, stage, hosts) as everyone:
+            found = everyone.look()
+            fleet = _prepared(everyone, found, means.emit)
             if not _unfinished(fleet.hosts, found):
                 return _closing(fleet.hosts, found, means.emit, "nothing was cut off")
             _must_know(fleet, found)
@@ -53,6 +59,18 @@ def recover(asked: Asked, means: Means) -> Outcome:
         ) from None
 
 
+def _prepared(fleet: Fleet, found: Found, emit: Emit) -> Fleet:
+    """The hosts that can be brought back: a new one among them must not keep the others waiting."""
+    missing = [host for host in fleet.hosts if found[host.name].root == "missing"]
+    if not missing or len(missing) == len(fleet.hosts):
+        return fleet
+    names = ", ".join(host.name for host in missing)
+    emit(Note(f"left out, because there is no site on them: {names}"))
+    return fleet.without(
+        {host.name: Refused(f"{host.project.root} is missing") for host in missing}
+    )
+
+
 def _unfinished(hosts: Sequence[Host], found: Found) -> bool:
     """Whether a lock or an open run was left anywhere. Raises Locked if its owner is alive."""
     for host in hosts:
@@ -64,13 +82,13 @@ def _unfinished(hosts: Sequence[Host], found: Found) -> bool:
 
 
 def _must_know(fleet: Fleet, found: Found) -> None:
-    """Refused if a host was left out (--skip-bad-hosts) that alone knows how a run was decided."""
+    """Refused if a host was left out that alone knows how a run was decided."""
     for host in fleet.hosts:
         for entry in found[host.name].open_runs:
             unknown = not ends(entry.run.id, fleet.hosts, found)
             if entry.decider in fleet.lost and unknown:
                 raise Refused(
-                    f"{entry.decider} cannot be reached, and it alone knows whether"
+                    f"{entry.decider} cannot be asked, and it alone knows whether"
                     f" {entry.run.verb} {entry.run.id} was decided"
                 )
 
@@ -88,8 +106,19 @@ def _settle(run_id: str, fleet: Fleet, emit: Emit, limit: int) -> None:
     try:
         run_plan(plan, fleet.execute, fleet.stop, emit, limit)
     except StepsFailed as failed:
-        causes = "\n".join(map(str, failed.failures))
-        raise Inconsistent(f"not recovered:\n{causes}", "mend that, then: fab recover") from None
+        raise _not_recovered(failed) from None
+
+
+def _not_recovered(failed: StepsFailed) -> Inconsistent:
+    causes = "\n".join(map(str, failed.failures))
+    if failed.part.step is VERIFY and causes:
+        return Inconsistent(
+            f"nothing is cut off any more, but what is live does not answer well:\n{causes}",
+            "fab deploy, or fab rollback --to ID; fab apache.reload loads what is live anew",
+        )
+    if failed.interrupted:
+        return Inconsistent("not recovered: it was interrupted", "fab recover")
+    return Inconsistent(f"not recovered:\n{causes}", "mend that, then: fab recover")
 
 
 def _closing(hosts: Sequence[Host], found: Found, emit: Emit, what: str) -> Outcome:

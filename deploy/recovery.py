@@ -1,12 +1,12 @@
 """What has to be done on which hosts so that a run that was cut off is finished, or never was."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from deploy.command import Action
-from deploy.errors import Inconsistent
+from deploy.command import Action, Command
 from deploy.findings import Findings
 from deploy.host import Host
-from deploy.journal import Change, Entry
+from deploy.journal import Entry
 from deploy.plan import Part, Work
 from deploy.release import Layout
 from deploy.report import Emit, Note
@@ -27,6 +27,7 @@ def _step(name: str, says: str) -> Step:
 FINISH = _step("finish", "finish what was decided")
 SCHEMA = _step("schema", "apply again what was taken back")
 RESTORE = _step("restore", "take back what was not decided")
+VERIFY = _step("verify", "see that visitors get what is live now")
 RETURN = _step("return", "let visitors come again")
 EMPTY = (
     "what a rollback has taken back of the schema comes back empty; fab db.list names the backup"
@@ -37,13 +38,18 @@ EMPTY = (
 def recovery(
     hosts: Sequence[Host], found: Found, emit: Emit, left_out: Collection[str] = ()
 ) -> Iterator[Part]:
-    """What has to be done on which hosts; `emit` is told how each run was decided."""
+    """What has to be done on which hosts; `emit` is told how each run was decided.
+
+    Only when every run is ended are hosts asked for what they serve: what was live before may
+    answer badly, and then nothing may stand in the way of what mends it.
+    """
     entries = {entry.run.id: entry for host in hosts for entry in found[host.name].open_runs}
+    ends_as: dict[str, bool] = {}
     for run_id, entry in entries.items():
         gone = sorted(set(entry.hosts) - {host.name for host in hosts} - set(left_out))
         if gone:
             emit(Note(f"hosts of {run_id} that are not in the inventory: {', '.join(gone)}"))
-        decided = was_decided(run_id, hosts, found)
+        decided = ends_as[run_id] = was_decided(run_id, hosts, found)
         schema = () if decided else tuple(_schema(run_id, hosts, found))
         if schema:
             emit(Note(EMPTY))
@@ -56,6 +62,9 @@ def recovery(
             if mine.run.id == run_id
         )
         yield Part(FINISH if decided else RESTORE, works)
+    asked = tuple(Work(host, tuple(_asked(host, found[host.name], ends_as))) for host in hosts)
+    if any(work.actions for work in asked):
+        yield Part(VERIFY, tuple(work for work in asked if work.actions))
 
 
 def returning(hosts: Sequence[Host], found: Found) -> Iterator[Part]:
@@ -113,17 +122,22 @@ def _came_of(entry: Entry, *, decided: bool) -> str:
     return f"{run} was not decided: taken back"
 
 
+def _goals(entry: Entry, *, decided: bool) -> Iterator[tuple[str, str | None]]:
+    """What is live on the host, of each kind, once the run is ended. None: nothing, as before."""
+    for kind, change in entry.changes.items():
+        yield kind, change.after if decided else change.before
+
+
 def _settled(host: Host, found: Findings, entry: Entry, *, decided: bool) -> Iterator[Action]:
     layout = Layout(host.project.root)
-    for kind, change in entry.changes.items():
-        release = change.after if decided else change.before
+    for kind, release in _goals(entry, decided=decided):
         base = layout.static if kind == "static" else layout.root
-        yield from _served(host, found, kind, base, release, change)
+        yield from _served(host, found, kind, base, release)
     yield word("end_run", layout.root, entry.run.id, "commit" if decided else "abort")
 
 
 def _served(
-    host: Host, found: Findings, kind: str, base: str, release: str | None, change: Change
+    host: Host, found: Findings, kind: str, base: str, release: str | None
 ) -> Iterator[Action]:
     if release is None:
         yield word("unswitch", base)
@@ -133,14 +147,28 @@ def _served(
         return
     made = found.tree(kind).complete.get(release)
     if made is None:
-        raise Inconsistent(
-            f"{host.name}: release {release} is gone, and {change.after} was not decided",
-            hint="put the release back from another host, then: fab recover",
-        )
+        gone = f"release {release} is gone from this host: put it back from another host"
+        yield word("say_and_fail", "65", gone)
+        return
     if kind == "web" and "web" in host.roles:
-        yield ensured(host.project, found.slot_of(release), release)
+        yield _attempt(ensured(host.project, found.slot_of(release), release))
     yield word("switch", base, release)
     if kind == "web":
         yield from restarted(host, release, lenient=True)
-        yield from reloaded(host, release, made, back=True)
-    yield from verified(host, kind, release, made, back=True)
+        yield from map(_attempt, reloaded(host, release, made, back=True))
+
+
+def _attempt(command: Command) -> Command:
+    """The same, though its failure ends nothing: hosts are asked later what they serve."""
+    return replace(command, argv=("attempt", *command.argv))
+
+
+def _asked(host: Host, found: Findings, ends_as: Mapping[str, bool]) -> Iterator[Action]:
+    for entry in found.open_runs:
+        for kind, release in _goals(entry, decided=ends_as[entry.run.id]):
+            made = found.tree(kind).complete.get(release or "")
+            if made is None:
+                continue
+            if kind == "web" and "web" in host.roles:
+                yield ensured(host.project, found.slot_of(made.id), made.id)
+            yield from verified(host, kind, made.id, made, back=True)

@@ -1,6 +1,6 @@
 """Going back: to which release, and what becomes of the schema and of files in a bucket."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from deploy.asked import Asked
@@ -15,8 +15,10 @@ from deploy.errors import Refused
 from deploy.fleet import Fleet
 from deploy.flow import ROLLBACK, Flow
 from deploy.host import Host
+from deploy.journal import Entry
 from deploy.means import Means
 from deploy.outcome import Outcome
+from deploy.reach import only_looking
 from deploy.release import Layout, WayBack
 from deploy.schema import KEEP, Schema, keeping, question, understood, way_back
 from deploy.source import Source, resolve
@@ -38,23 +40,60 @@ def go_back(
             hint="fab rollback takes the pages back, and with them what they name",
         )
 
-    first: list[str | None] = []
+    known: list[set[str]] = []
+
+    def look(found: Found) -> None:
+        if not known:
+            known.append(_ended(found))
 
     def choose(hosts: Sequence[Host], found: Found) -> Goal:
+        if not to:
+            _must_be_alone(found, known[0])
         goal = rollback_target(hosts, found, to)
-        first.append(goal.id)
-        if goal.id != first[0]:  # two who go back from one bad release must not go back twice
-            raise Refused(
-                f"nothing changed: somebody else has changed these hosts meanwhile: this was to go"
-                f" back to {first[0]}, and would now go back to {goal.id}",
-                hint="fab status; the same again, if it is still wanted",
-            )
         return replace(goal, origin=_origin(asked, means, stage, goal))
 
     def ask(fleet: Fleet, found: Found, goal: Goal) -> Goal:
+        _must_reach_database(stage, fleet, goal, schema)
         return replace(goal, back=asked_back(fleet, found, goal, schema))
 
-    return run_flow(asked, means, stage, flow, choose, ask)
+    return run_flow(asked, means, stage, flow, choose, ask, look)
+
+
+def _ended(found: Found) -> set[str]:
+    """The runs that made something live, apart from one that is still at work."""
+    at_work = {one.lock.text.partition(" ")[0] for one in found.values() if one.lock}
+    return {run.run.id for run in _decided(found)} - at_work
+
+
+def _decided(found: Found) -> Iterator[Entry]:
+    for one in found.values():
+        yield from (entry for entry in one.runs if entry.ended == "commit" and entry.changes)
+
+
+def _must_be_alone(found: Found, known: set[str]) -> None:
+    """Refused if another run has made something live since the first look, as while this waited.
+
+    Two who go back from one bad release must not go back twice.
+    """
+    for entry in _decided(found):
+        if entry.run.id not in known:
+            raise Refused(
+                "nothing changed: somebody else has changed these hosts meanwhile:"
+                f" {entry.run.verb} {entry.run.id} by {entry.run.who}",
+                hint="fab status; the same again, if it is still wanted",
+            )
+
+
+def _must_reach_database(stage: Stage, fleet: Fleet, goal: Goal, wish: str) -> None:
+    """Refused if the host that knows of migrations was left out, and nobody said that they stay."""
+    primary = next((host.name for host in stage.role("db")[:1]), "")
+    serves = goal.web is not None and any("web" in host.roles for host in fleet.hosts)
+    if serves and stage.project.db.migrate and wish != KEEP and primary in fleet.lost:
+        raise Refused(
+            f"nothing changed: {primary} cannot be reached, so nobody knows which migrations"
+            f" {goal.id} lacks",
+            hint=keeping(str(goal.id)),
+        )
 
 
 def _origin(asked: Asked, means: Means, stage: Stage, goal: Goal) -> Source | None:
@@ -87,7 +126,8 @@ def asked_back(fleet: Fleet, found: Found, goal: Goal, wish: str) -> WayBack | N
 
 def _asked_schema(fleet: Fleet, host: Host, code: str, target: str) -> Schema:
     asked = question(Layout(host.project.root), code, target)
-    result = fleet.execute(host.name, asked, lambda _line: None)
+    with only_looking():
+        result = fleet.execute(host.name, asked, lambda _line: None)
     if not result.ok:
         why = result.output.strip()[-1000:]
         raise Refused(

@@ -14,6 +14,7 @@ from deploy.flow import FORGET, rotating
 from deploy.host import Host, runs_code
 from deploy.means import Means
 from deploy.outcome import Outcome
+from deploy.reach import only_looking
 
 
 def rotate(asked: Asked, means: Means, *, forget: bool = False) -> Outcome:
@@ -44,7 +45,8 @@ def rotate(asked: Asked, means: Means, *, forget: bool = False) -> Outcome:
 
 def _must_agree(fleet: Fleet, _found: Found, goal: Goal) -> Goal:
     """Refused if hosts sign with different keys: forgetting all others would part them for good."""
-    said = fleet.each(lambda host: Command(("digest_env", host.project.root), changes=False))
+    with only_looking():
+        said = fleet.each(lambda host: Command(("digest_env", host.project.root), changes=False))
     keys = {
         name: [line for line in result.output.splitlines() if line.startswith("SECRET_KEY ")]
         for name, result in said.items()

@@ -29,16 +29,20 @@ HINTS = {
 
 
 def verdict(
-    failed: StepsFailed, hosts: Sequence[Host], found: Mapping[str, Findings], saved: str = ""
+    failed: StepsFailed,
+    hosts: Sequence[Host],
+    found: Mapping[str, Findings],
+    saved: str = "",
+    release: str | None = None,
 ) -> DeployError:
     """The error that ends the task, with the exit code that docs/reference.md promises.
 
-    `saved` is the backup that the run has made, if it has.
+    `saved` is the backup that the run has made, if it has; `release` is what it was about.
     """
     live = _live(hosts, found)
     stopped = ["stopped by you"] if failed.interrupted else []
     causes = "\n".join([*stopped, *([told(failed.failures)] if failed.failures else [])])
-    stays = "".join(f"\n{sentence}" for sentence in failed.stays)
+    stays = "".join(f"\n{text.replace('{release}', release or 'ID')}" for text in failed.stays)
     if failed.part.step.phase is not Phase.PREPARE:
         stays += way_back(saved)
     if failed.decided:

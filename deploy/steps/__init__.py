@@ -116,10 +116,10 @@ class Step:
     lost, nobody knows on which side of the decision the run is, and nothing may be undone.
     Whoever interrupts waits until a step is done that is `brief`, as the one that decides is.
     `needs` are the programs that a host must have for it. `leaves` says what no undo can take
-    back once the step has begun. What is `undo_first` is taken back before all else, because hosts
-    that are put back need it. What the hosts say goes to `judge` alone, where only all
-    answers together tell whether the step succeeded. A step that is `thorough` is done on every
-    host also where it has failed on one.
+    back once the step has begun; {release} in it is the one that the run is about. What is
+    `undo_first` is taken back before all else, because hosts that are put back need it. What the
+    hosts say goes to `judge` alone, where only all answers together tell whether the step
+    succeeded. A step that is `thorough` is done on every host also where it has failed on one.
     """
 
     name: str

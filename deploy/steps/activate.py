@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from deploy.command import Action
+from deploy.command import Action, Command
 from deploy.host import CODE, Host
 from deploy.release import Release
 from deploy.steps import Phase, Target, step, word
@@ -16,7 +16,7 @@ IN_A_ROW = 5
 
 def reloaded(
     host: Host, release: str | None, made: Release | None = None, *, back: bool = False
-) -> Iterator[Action]:
+) -> Iterator[Command]:
     """In embedded mode, let Apache's own processes load what is live now; else nothing.
 
     Behind a load balancer (web.drain) the host is left alone by visitors meanwhile. Without one a

@@ -15,7 +15,8 @@ AFTER_SWITCH = "after-switch"
 
 STAYS = (
     "migrations that ran stay in the database, and what is live runs on that schema now;"
-    " fab manage -- showmigrations lists them, fab manage -- migrate APP NAME goes back"
+    " fab manage --release {release} -- showmigrations lists them, and with -- migrate APP NAME it"
+    " goes back"
 )
 
 

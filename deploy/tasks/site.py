@@ -25,13 +25,16 @@ def check(c: FleetContext, release: str = "", all: bool = False, strict: bool = 
 @fleet_task(
     takes_rest=True,
     takes_dry=False,
-    help={"stdin": "Give the command what comes on standard input, instead of a terminal."},
+    help={
+        "stdin": "Give the command what comes on standard input, instead of a terminal.",
+        "release": "Of this release, which needs not be live: its migrations, for one.",
+    },
 )
-def manage(c: FleetContext, stdin: bool = False) -> Outcome:
+def manage(c: FleetContext, stdin: bool = False, release: str = "") -> Outcome:
     """Run a management command of the live release: fab manage -- COMMAND."""
     given = sys.stdin.buffer.read().decode("utf-8", "surrogateescape") if stdin else None
     with means(c.asked, "manage", logged=False, live=False) as world:
-        return managing.manage(c.asked, world, given)
+        return managing.manage(c.asked, world, given, release)
 
 
 @fleet_task(takes_rest=True, takes_dry=False)

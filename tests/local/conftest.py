@@ -10,6 +10,7 @@ import pytest
 from deploy.host import Host, Ssh
 from deploy.ssh.link import Link
 from deploy.ssh.times import Times
+from tests.local.fleet import HOSTS, Fleet
 from tests.local.locallink import LocalLink
 from tests.local.s3server import S3Server, s3_server
 from tests.local.sshserver import Proxy, SshServer
@@ -132,3 +133,18 @@ def s3() -> Iterator[S3Server]:
     """A bucket that is empty."""
     with s3_server() as server:
         yield server
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Fleet:
+    fleet = Fleet(tmp_path)
+    for name in HOSTS:
+        root = fleet.root(name)
+        for inside in ("releases", "venvs", "slots", "shared", "run", ".deploy"):
+            (root / inside).mkdir(parents=True)
+    repository = tmp_path / "repository"
+    repository.mkdir()
+    (repository / "manage.py").write_text("print('manage')\n")
+    (repository / "requirements.txt").write_text("")
+    fleet.git("init", "-q")
+    return fleet

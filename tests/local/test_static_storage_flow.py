@@ -34,8 +34,8 @@ from deploy.steps.code import entry, install, seal
 from deploy.steps.db import migrate
 from deploy.steps.server import apache, static_server
 from deploy.steps.slots import ask_again, load, warm
+from tests.local.fleet import HOSTS, Fleet, seal_without_packages, switch_only
 from tests.local.s3server import KEYS, LISTS, S3Server
-from tests.local.test_flows import HOSTS, Fleet, seal_without_packages, switch_only
 from tests.local.test_static_bucket import FILES
 
 NEEDS_A_SERVER = (

@@ -9,7 +9,7 @@ from deploy.host import Host
 from deploy.journal import Change, Entry, Run
 from deploy.project import Db, Project
 from deploy.recover import lacks_migrations
-from deploy.recovery import EMPTY, RESTORE, RETURN, SCHEMA, recovery, returning
+from deploy.recovery import EMPTY, RESTORE, RETURN, SCHEMA, VERIFY, recovery, returning
 from deploy.release import Release
 from deploy.report import Note
 
@@ -20,8 +20,8 @@ TREE = Tree(current=NEW, complete={name: Release(name, migrations=name) for name
 FOUND = Findings(root="ok", web=TREE, runs=(OPEN,), migrated="back-r1")
 
 
-def parts(found: Findings) -> list[tuple[str, list[str]]]:
-    made = recovery((DB,), {"db1": found}, lambda _event: None)
+def parts(found: Findings, host: Host = DB) -> list[tuple[str, list[str]]]:
+    made = recovery((host,), {host.name: found}, lambda _event: None)
     return [(p.step.name, [a.shown() for w in p.work for a in w.actions]) for p in made]
 
 
@@ -62,6 +62,15 @@ def test_a_host_that_died_while_the_balancer_was_to_leave_it_is_told_to_come_bac
     ((work,),) = part.waves
     assert work.host == web
     assert work.actions[0].shown() == "come_back /srv/www/shop 0 80 localhost"
+
+
+def test_every_run_is_ended_before_any_host_is_asked_how_it_answers() -> None:
+    web = replace(DB, name="web1", roles=("web",))
+    (_, actions), (last, asked) = parts(replace(FOUND, migrated=""), web)
+    assert actions[-1] == "end_run /srv/www/shop r1 abort"
+    assert actions[0].startswith("attempt ensure_slot /srv/www/shop shop blue")
+    assert last == VERIFY.name
+    assert [line.split()[0] for line in asked] == ["ensure_slot", "ask_back"]
 
 
 def test_a_rollback_that_was_decided_keeps_its_schema() -> None:

@@ -8,6 +8,7 @@ from deploy.host import Host
 from deploy.plan import Part
 from deploy.runner import StepsFailed
 from deploy.steps import Phase, Step
+from deploy.steps.db import migrate
 from deploy.verdict import verdict
 
 A = "000001-aaaaaaa"
@@ -120,6 +121,13 @@ def test_migrations_that_ran_are_said_to_stay_when_the_release_is_taken_back() -
     error = verdict(replace(broken, stays=("migrations that ran stay",)), HOSTS, FOUND)
     assert error.exit_code == 5
     assert "migrations that ran stay" in error.what
+
+
+def test_what_stays_names_the_release_whose_commands_know_of_it() -> None:
+    broken = failed("web.activate", Phase.COMMIT, Failure("web1", "web.activate", "x"))
+    broken = replace(broken, stays=(migrate.leaves,))
+    said = verdict(broken, HOSTS, FOUND, "", "000008-bbbbbbb").what
+    assert "fab manage --release 000008-bbbbbbb -- showmigrations" in said
 
 
 def test_a_failure_after_a_backup_names_it_and_one_before_anything_was_switched_does_not() -> None:
