@@ -21,7 +21,8 @@ def closing_words(
         return
     rows = tuple(_rows(goal, hosts, found))
     yield Table("", ("host", "before", "live now", "address"), rows)
-    yield Note(f"{plan.run.verb}: {goal.id} is live on {len(rows)} hosts, after {seconds:.1f} s")
+    count = f"{len(rows)} host{'' if len(rows) == 1 else 's'}"
+    yield Note(f"{plan.run.verb}: {goal.id} is live on {count}, after {seconds:.1f} s")
 
 
 def _switches(plan: Plan) -> bool:
