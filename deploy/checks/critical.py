@@ -13,7 +13,7 @@ CODE = ("web", "db", "worker")
     ERROR,
     roles=CODE,
     why="A site whose settings raise an exception does not start.",
-    write="mend the line that is named; a missing variable: fab env.push",
+    write="mend the line that is named; a missing variable: fab env.push --merge",
 )
 def settings_load(host: Seen) -> str:
     """The settings module and the apps can be imported."""
@@ -23,7 +23,7 @@ def settings_load(host: Seen) -> str:
 @check(
     "secret-key-strength",
     ERROR,
-    why="Who can guess SECRET_KEY can forge sessions and links for resetting passwords.",
+    why="Anyone who can guess SECRET_KEY can forge sessions and links for resetting passwords.",
     write="SECRET_KEY from the environment, 50 random characters or more: "
     "django.core.management.utils.get_random_secret_key()",
 )
@@ -41,7 +41,8 @@ def secret_key_strength(host: Seen) -> str:
     "secret-key-hidden",
     ERROR,
     why="Everybody who ever saw the repository, or a backup of it, knows the key.",
-    write='SECRET_KEY = os.environ["SECRET_KEY"], with a new key put on the hosts by fab env.push',
+    write='SECRET_KEY = os.environ["SECRET_KEY"], with a new key put on the hosts by '
+    "fab env.push --merge",
 )
 def secret_key_hidden(host: Seen) -> str:
     """SECRET_KEY does not stand in the code."""
@@ -53,7 +54,7 @@ def secret_key_hidden(host: Seen) -> str:
     "secret-key-equal",
     ERROR,
     why="A visitor who meets another host is logged out, and signed links do not work there.",
-    write="the same SECRET_KEY on all web hosts: fab -R web env.push",
+    write="the same SECRET_KEY on all hosts: fab env.push --merge",
 )
 def secret_key_equal(hosts: Sequence[Seen]) -> str:
     """SECRET_KEY is the same on all web hosts, told by a digest that is salted for this run."""

@@ -34,7 +34,7 @@ def csrf_cookie(host: Seen) -> str:
 @check(
     "session-cookie",
     WARNING,
-    why="Who reads the cookie, on the wire or by a script in a page, is logged in as the visitor.",
+    why="Anyone who reads it, on the wire or by a script in a page, is logged in as the visitor.",
     write="SESSION_COOKIE_SECURE = True; leave SESSION_COOKIE_HTTPONLY on",
 )
 def session_cookie(host: Seen) -> str:

@@ -69,7 +69,7 @@ def requirements(host: Seen) -> str:
 @check(
     "permissions",
     ERROR,
-    why="Who breaks into a page could change the code, and stay.",
+    why="Anyone who breaks into a page could change the code, and stay.",
     write="chmod -R go-w on what is named, owned by the user who deploys",
 )
 def permissions(host: Seen) -> str:

@@ -53,7 +53,7 @@ def caches_reachable(host: Seen) -> str:
 @check(
     "caches-private",
     WARNING,
-    why="Cache servers ask for no password: who reaches one reads sessions and changes pages.",
+    why="Cache servers ask for no password: whoever reaches one reads sessions and changes pages.",
     write="let it listen on 127.0.0.1 or a private address only (memcached: -l 127.0.0.1)",
 )
 def caches_private(host: Seen) -> str:
@@ -109,7 +109,7 @@ def database_connection(host: Seen) -> str:
     "database-password",
     ERROR,
     why="Everybody who ever saw the repository, or a backup of it, knows the password.",
-    write="PASSWORD from the environment, with a new one put on the hosts by fab env.push",
+    write="PASSWORD from the environment, with a new one put on the hosts by fab env.push --merge",
 )
 def database_password(host: Seen) -> str:
     """No password of a database or of the mail server stands in the code."""
