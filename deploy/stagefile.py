@@ -21,7 +21,7 @@ class About:
 
     description: str = key("What this stage is, in one sentence; shown when it is asked about.", "")
     include: str = key("A TOML file, seen from this one, whose tables hold unless said here.", "")
-    confirm: bool = key("Ask before anything is changed on this stage's hosts.", False)
+    confirm: bool = key("Ask before a task changes this stage's hosts or takes their locks.", False)
     parallel: int = key("The most hosts that are worked on at once.", 32, within(1, 1000))
 
 
