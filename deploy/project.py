@@ -13,7 +13,9 @@ class Web:
     """How Apache and mod_wsgi serve the site: `[tool.deploy.web]`."""
 
     server_name: str = key(
-        "The name visitors use; the vhost's ServerName.", "", or_empty(rules.server_name)
+        "The name visitors use; the vhost's ServerName. Empty: then remove Debian's default site.",
+        "",
+        or_empty(rules.server_name),
     )
     aliases: tuple[str, ...] = key(
         "Further names of the site; the vhost's ServerAlias.", (), each(rules.server_alias)
