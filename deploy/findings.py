@@ -60,7 +60,8 @@ class Findings:
     """The state of one host. `root` is "ok", "missing" or "readonly"; `free` is in KiB.
 
     `left_lock`: a run, or the host itself, died while it was about to take the lock.
-    `stage`: as what the site was last prepared or released.
+    `stage`: as what the site was last prepared or released. `elsewhere`: web servers whose file of
+    the site's name serves another directory.
     `exposed`: others than the site's group can read shared/env.
     """
 
@@ -82,6 +83,7 @@ class Findings:
     lock: Lock | None = None
     left_lock: bool = False
     stage: str = ""
+    elsewhere: tuple[str, ...] = ()
     frozen: str = ""
     maintenance: str = ""
     draining: bool = False

@@ -64,13 +64,26 @@ def must_be_fit(flow: Flow, hosts: Sequence[Host], found: Mapping[str, Findings]
 def must_be_of(stage: str, hosts: Sequence[Host], found: Mapping[str, Findings]) -> None:
     """Raises Refused if the site on a host is another stage's, with its visitors and its data."""
     for host in hosts:
-        other = found[host.name].stage
-        if other and other != stage:
+        root, said = host.project.root, found[host.name]
+        what = ""
+        if said.stage and said.stage != stage:
+            what = f"{root} on {host.name} is stage {said.stage}'s, not {stage}'s"
+        elif server := next((one for one in _servers(host) if one in said.elsewhere), ""):
+            name = host.project.name
+            what = f"{server}'s site {name} on {host.name} serves another directory than {root}"
+        if what:
             raise Refused(
-                f"nothing was changed: {host.project.root} on {host.name} is stage {other}'s, not"
-                f" {stage}'s; on one host each stage needs a name and private ports of its own",
-                hint="if both mean the same site, or the stage was renamed: the same with --yes",
+                f"nothing was changed: {what}; on one host each stage needs a name and private"
+                " ports of its own",
+                hint="if both mean the same site, or it was renamed or moved: the same with --yes",
             )
+
+
+def _servers(host: Host) -> Iterator[str]:
+    if "web" in host.roles:
+        yield "apache"
+    if "static" in host.roles:
+        yield host.project.static.server
 
 
 def must_be_free(host: Host, found: Findings) -> None:

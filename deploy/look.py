@@ -78,6 +78,7 @@ def _understood(host: str, lines: Iterable[str]) -> Findings:
         lock=_lock(_last(said, "lock")),
         left_lock=bool(_last(said, "left-lock")),
         stage=_last(said, "stage"),
+        elsewhere=tuple(said.get("elsewhere", ())),
         frozen=_last(said, "frozen"),
         exposed=int(_last(said, "env-mode") or "0", 8) & 0o037 != 0,
         draining=bool(_last(said, "draining")),

@@ -22,7 +22,9 @@ look() {
   if [ -e "$root/.deploy/migrated" ]; then echo "migrated $(cat "$root/.deploy/migrated")"; fi
   for dir in apache nginx; do
     tool=$(server_file "$dir" "$name")
-    if [ -r "$tool" ]; then echo "installed $dir $(sha256sum <"$tool" | cut -c1-64)"; fi
+    if [ ! -r "$tool" ]; then continue; fi
+    echo "installed $dir $(sha256sum <"$tool" | cut -c1-64)"
+    grep -qF "$root/" "$tool" || echo "elsewhere $dir"
   done
   if [ -d "$root/entry" ]; then echo "installed entry $(digest_entry "$root/entry")"; fi
   if [ -e "$root/.deploy/journal" ]; then sed 's/^/journal /' "$root/.deploy/journal"; fi

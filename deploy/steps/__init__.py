@@ -1,6 +1,6 @@
 """What a step is: one part of a flow, a pure function from a Target to what is to be done there."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -179,6 +179,12 @@ def step(
         )
 
     return wrap
+
+
+def belongs(t: Target) -> Iterator[Action]:
+    """Write down whose site this is, so that no other stage is released over it by mistake."""
+    if t.stage and t.found.stage != t.stage:
+        yield word("remember", f"{t.layout.root}/.deploy/stage", t.stage)
 
 
 def word(*argv: str, quiet_limit: float = 60.0, stdin: str = "") -> Command:

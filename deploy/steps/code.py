@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from deploy.command import Action, Command, Upload
 from deploy.host import CODE
-from deploy.steps import Target, step, word
+from deploy.steps import Target, belongs, step, word
 from deploy.workshop import ONSITE, entry_digest, venv_key
 
 PIP_QUIET = 300.0
@@ -61,8 +61,7 @@ def entry(t: Target) -> Iterator[Action]:
     if t.found.installed.get("entry") != entry_digest(site):
         yield Upload(ONSITE, t.layout.entry, exclude=("__pycache__", "__init__.py", "site.json"))
         yield word("remember", f"{t.layout.entry}/site.json", site)
-    if t.stage and t.found.stage != t.stage:
-        yield word("remember", f"{t.layout.root}/.deploy/stage", t.stage)
+    yield from belongs(t)
 
 
 @step("code.seal", roles=CODE)

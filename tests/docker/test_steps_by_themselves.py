@@ -163,8 +163,28 @@ def test_a_second_stage_on_the_same_host_does_not_take_the_place_of_the_first(
         told = checkout.fab("-I", "staging", task, code=2)
         assert "is stage sandbox's, not staging's" in told.err
     assert hosts.served() == before
+    told = checkout.fab("-I", "staging", "-R", "static", "deploy-static", code=2)
+    assert "static1 is stage sandbox's" in told.err
     checkout.fab("-I", "staging", "--yes", "deploy")
     checkout.fab("--yes", "deploy")
+
+
+def test_a_second_stage_that_forgot_its_name_does_not_take_the_vhost_of_the_first(
+    hosts: Hosts, checkout: Checkout
+) -> None:
+    checkout.fab("deploy")
+    before = hosts.served()
+    folder, root = checkout.top / "inventories", f"{ROOT}-staging"
+    text = (folder / "sandbox.toml").read_text()
+    moved = text.replace("[project]\n", f'[project]\nroot = "{root}"\n', 1)
+    (folder / "staging.toml").write_text(moved)
+    checkout.commit("A second stage that forgot its name")
+    for name in (*WEB, "static1", "db1"):
+        hosts.on(name, f"mkdir -p {root} && cp -a {ROOT}/. {root} && rm -f {root}/.deploy/stage")
+    for name in ("web1", "static1"):
+        told = checkout.fab("-I", "staging", "-H", name, "setup", code=2)
+        assert f"on {name} serves another directory than {root}" in told.err
+    assert hosts.served() == before
 
 
 def test_a_page_that_one_host_cannot_show_is_shown_by_none(

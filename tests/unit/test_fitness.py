@@ -125,6 +125,15 @@ def test_an_environment_that_others_can_read_stops_a_release_but_no_way_back() -
     must_be_fit(ROLLBACK, [WEB], {"web1": open_to_all})
 
 
+def test_a_stage_whose_name_is_another_sites_on_that_host_does_not_take_its_vhost() -> None:
+    taken = {"web1": replace(FIT, elsewhere=("apache",))}
+    with pytest.raises(Refused, match="apache's site shop on web1 serves another dir") as refused:
+        must_be_of("staging", [WEB], taken)
+    assert "--yes" in refused.value.hint
+    must_be_of("staging", [replace(WEB, roles=("db",))], taken)
+    must_be_of("staging", [WEB], {"web1": replace(FIT, elsewhere=("nginx",))})
+
+
 def test_a_site_that_is_another_stages_is_not_released_over() -> None:
     must_be_of("live", [WEB], {"web1": FIT})
     must_be_of("live", [WEB], {"web1": replace(FIT, stage="live")})
