@@ -203,5 +203,5 @@ def _known(error: BaseException) -> BaseException:
         return known
     if isinstance(error, GroupException):
         failed = [f"{c.host}: {said(one)}" for c, one in error.result.failed.items()]
-        return DeployError("\n  ".join((f"failed on {len(failed)} hosts", *failed)))
+        return DeployError("\n  ".join(("failed on:", *failed)))
     return error

@@ -15,11 +15,11 @@ from deploy.steps import Phase, Step
 class StepsFailed(Exception):
     """A run did not get to its end: a step failed, or the operator interrupted it in `part`.
 
-    `stuck` are hosts that could not be put back. If the run is `undecided`, the answer of the host
-    that decides was lost, or the undo itself was interrupted: not everything was put back. If it
-    was `decided`, the release is live and stays. `stays` tells what cannot be taken back, `left`
-    names steps after `part` that were not begun. A run that was `abandoned` was interrupted again
-    while it was being ended: the operator wants to leave at once.
+    `stuck` are hosts that could not be put back, or not be told of the decision. If the run is
+    `undecided`, the answer of the host that decides was lost, or the undo itself was interrupted:
+    not everything was put back. If it was `decided`, the release is live and stays. `stays` tells
+    what cannot be taken back, `left` names steps after `part` that were not begun. A run that was
+    `abandoned` was interrupted again while it was being ended: the operator wants to leave at once.
     """
 
     part: Part
@@ -107,7 +107,7 @@ class _Runner:
             ended.stuck = self.undo()
             for part in self._rest if self._decided else ():
                 if part.step.brief:
-                    self._do(part)
+                    ended.stuck = (*ended.stuck, *self._do(part))
         except KeyboardInterrupt:
             ended.undecided = switched
             ended.abandoned = True

@@ -18,6 +18,7 @@ from deploy.runner import StepsFailed
 from deploy.steps import Phase
 from deploy.steps.checks import gate
 from deploy.steps.db import contract, migrate
+from deploy.steps.journal import commit
 
 RESTORE = "db.restore"
 LEFT = "fab recover, which gives the locks back"
@@ -67,6 +68,10 @@ def verdict(
 
 def _interrupted_late(failed: StepsFailed, causes: str, saved: str) -> Interrupted:
     """The release was decided: what was left when the operator stopped the run."""
+    untold = [one for one in (*failed.failures, *failed.stuck) if one.step == commit.name]
+    if untold:
+        what = f"the new release is live, but not every host knows that it stays:\n{told(untold)}"
+        return Interrupted(f"stopped by you; {what}{way_back(saved)}", "fab recover")
     if contract.name in (failed.part.step.name, *failed.left):
         what = "the new release is live, but migrations that follow the switch were not all run"
         hint = f"{LEFT}; then: fab db.migrate" if failed.abandoned else "fab db.migrate"

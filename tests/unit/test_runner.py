@@ -323,6 +323,20 @@ def test_ctrl_c_once_the_run_is_decided_leaves_no_journal_open(where: str) -> No
     assert failed.value.decided
 
 
+def test_who_could_not_be_told_of_the_decision_is_named_though_the_run_was_stopped() -> None:
+    def execute(host: str, action: Action, _on_line: OnLine) -> Result:
+        if action.shell() == "decide":
+            os.kill(os.getpid(), signal.SIGINT)
+        return Result(1 if (host, action.shell()) == ("w2", "commit") else 0)
+
+    commit = part("commit", Phase.FINISH, ["w1", "w2"])
+    commit = replace(commit, step=replace(commit.step, brief=True))
+    parts = (part("a", Phase.COMMIT, ["w1"]), deciding("w1"), commit)
+    with pytest.raises(StepsFailed) as failed:
+        run_plan(Plan(RUN, parts), execute, lambda: None, lambda _: None, 8)
+    assert [one.host for one in failed.value.stuck] == ["w2"]
+
+
 @pytest.mark.parametrize(("words", "at_once"), [(("drained", "reload"), 1), (("reload",), 3)])
 def test_hosts_that_a_balancer_holds_out_are_put_back_one_by_one_as_visitors_need_the_others(
     words: tuple[str, ...], at_once: int

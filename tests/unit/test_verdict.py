@@ -91,6 +91,16 @@ def test_an_interruption_after_the_decision_says_that_the_new_release_is_live() 
     assert "the new release is live" in error.what
 
 
+def test_an_interruption_that_left_a_host_without_the_decision_asks_for_recover() -> None:
+    lost = Failure("web2", "journal.commit", "the connection was lost", lost=True)
+    stopped = interrupted(decided=True)
+    for untold in (replace(stopped, failures=(lost,)), replace(stopped, stuck=(lost,))):
+        error = verdict(untold, HOSTS, FOUND)
+        assert error.exit_code == 130
+        assert "journal.commit failed on web2: the connection was lost" in error.what
+        assert error.hint == "fab recover"
+
+
 def test_an_interruption_before_what_follows_the_switch_says_how_to_run_it() -> None:
     for stopped in (
         replace(interrupted(decided=True), left=("db.contract", "prune")),
