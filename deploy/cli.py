@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from deploy.nearest import did_you_mean
 from deploy.options import arguments, words
 from deploy.report.ending import TaskEnded, ending, said
 from deploy.report.jsonlines import error_line
+from deploy.report.lasting import heard_or_not
 
 
 class DeployFab(Fab):  # type: ignore[misc]  # Fabric ships no types
@@ -145,13 +147,17 @@ class DeployFab(Fab):  # type: ignore[misc]  # Fabric ships no types
         if isinstance(error, Exit) and not error.message:
             return int(error.code)
         end = ending(_known(error))
+        text = end.trace
         if self._wants_json():
-            sys.stdout.write(error_line(task, seconds, end.error, end.exit_code) + "\n")
+            with heard_or_not():
+                sys.stdout.write(error_line(task, seconds, end.error, end.exit_code) + "\n")
+                sys.stdout.flush()
         else:
             hidden = f"{error}\n" if isinstance(error, UnexpectedExit) and error.result.hide else ""
             hint = f"next: {end.error.hint}\n" if end.error.hint else ""
-            sys.stderr.write(f"{hidden}error: {end.error.what}\n{hint}")
-        sys.stderr.write(end.trace)
+            text = f"{hidden}error: {end.error.what}\n{hint}{text}"
+        with suppress(OSError):  # Ctrl-C in `fab deploy 2>&1 | tee log` ends tee as well
+            sys.stderr.write(text)
         return end.exit_code
 
     def _wants_json(self) -> bool:

@@ -2,7 +2,8 @@
 
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from deploy.report import Emit, Event
@@ -16,12 +17,19 @@ def lasting(emit: Emit) -> Emit:
     """
 
     def told(event: Event) -> None:
-        try:
+        with heard_or_not():
             emit(event)
-        except (OSError, SystemExit):
-            _hush()
 
     return told
+
+
+@contextmanager
+def heard_or_not() -> Iterator[None]:
+    """In the block something is said, and it makes no difference if nobody reads it any more."""
+    try:
+        yield
+    except (OSError, SystemExit):
+        _hush()
 
 
 def _hush() -> None:

@@ -6,7 +6,7 @@ import platform
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
 
@@ -59,7 +59,8 @@ def means(asked: Asked, verb: str, *, logged: bool = True, live: bool = True) ->
             close()
         if log:
             log.close()
-            sys.stderr.write(f"log: {log.path}\n")
+            with suppress(OSError):  # nobody may read it any more
+                sys.stderr.write(f"log: {log.path}\n")
 
 
 def who() -> str:

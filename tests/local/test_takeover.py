@@ -132,6 +132,17 @@ def fab(project: Path) -> Run:
     return run
 
 
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_an_error_that_nobody_reads_any_more_ends_with_its_own_exit_code(
+    project: Path, more: tuple[str, ...]
+) -> None:
+    reads, writes = os.pipe()
+    os.close(reads)  # as when Ctrl-C has ended `fab broken 2>&1 | tee log`, tee included
+    done = subprocess.run([FAB, *more, "broken"], cwd=project, stdout=writes, stderr=writes)
+    os.close(writes)
+    assert done.returncode == 5
+
+
 def test_the_script_under_test_is_fabrics_own() -> None:
     assert "from fabric.main import program" in Path(FAB).read_text()
 
