@@ -60,7 +60,8 @@ def _save(options: argparse.Namespace) -> int:
     say(f"tell: backup {facts['name']}, {amount(facts['size'])}, of {where(database)}")
     told = {key: value for key, value in facts.items() if key != "name"}
     say("fact: " + json.dumps({"event": "backup", "backup": facts["name"], **told}))
-    gone = prune(options.root, options.keep, options.spare)
+    # The host's clock may have been set back, and what was made last would pass for the oldest.
+    gone = prune(options.root, options.keep, facts["name"], options.spare)
     if gone:
         say(f"tell: taken away, as {options.keep} are kept: {', '.join(gone)}")
     return 0

@@ -144,15 +144,15 @@ def amount(count: int) -> str:
     return f"{count / 1000:.1f} kB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"
 
 
-def prune(root: Path, keep: int, spare: str) -> list[str]:
-    """Take away all but the newest, and never `spare`; the names of what is gone.
+def prune(root: Path, keep: int, *spare: str) -> list[str]:
+    """Take away all but the newest, and never those of `spare`; the names of what is gone.
 
     Nor what was saved before a restore that left a part of a backup: only that has all data.
     """
     half = (root / HALF).exists()
     stays = {b["name"] for b in listed(root) if half and str(b.get("why")).startswith(BEFORE)}
     names = [backup["name"] for backup in listed(root)[keep:]]
-    old = [name for name in names if name not in stays | {spare}]
+    old = [name for name in names if name not in stays.union(spare)]
     folder = root / "shared" / "backups"
     for name in old:
         gone = folder / f"{PART}{name}"

@@ -124,6 +124,16 @@ def test_only_the_newest_stay_and_the_one_that_is_being_restored(root: Path) -> 
     assert first not in listed(root)
 
 
+def test_what_was_just_made_stays_though_the_host_s_clock_was_set_back_since_the_others(
+    root: Path,
+) -> None:
+    earlier = saved(root)
+    about = root / "shared" / "backups" / earlier / "about.json"
+    about.write_text(json.dumps({**json.loads(about.read_text()), "made": "2999-01-01T00:00:00Z"}))
+    made = saved(root, "--keep", "1")
+    assert listed(root) == [earlier, made]
+
+
 def test_what_was_saved_before_a_restore_that_failed_half_way_stays_until_one_succeeds(
     root: Path,
 ) -> None:
