@@ -107,6 +107,25 @@ def test_a_first_configuration_that_apache_refuses_leaves_no_file(fleet: Fleet) 
     assert found == ""
 
 
+@pytest.mark.parametrize("folder", ["enabled", "available"])
+def test_a_file_of_the_same_name_that_somebody_else_made_is_left_alone(
+    fleet: Fleet, folder: str
+) -> None:
+    """It may be the site as it was served until now, and nobody has another copy."""
+    name, ours = f"their-{folder}", "# shop: written by `fab apache.configure`\n"
+    theirs = f"/etc/apache2/sites-{folder}/{name}.conf"
+    assert on(fleet, "web1", f"cat >{theirs}", stdin="# theirs\n")[0]
+    said, code = install(fleet, name, f"{ours}NoSuchDirective on\n")
+    assert code == "65"
+    assert "nothing was changed" in said
+    assert on(fleet, "web1", f"cat {theirs}")[1] == "# theirs\n"
+    moved = f"mv -b {theirs} {SITES}/{name}.conf.old"
+    assert moved in said
+    assert on(fleet, "web1", moved)[0]
+    assert install(fleet, name, ours)[1] == "0"
+    assert install(fleet, name, f"{ours}# again\n")[1] == "0"
+
+
 def test_a_port_that_another_program_holds_is_refused_before_anything_changes(fleet: Fleet) -> None:
     container = fleet.container("web1")
     docker("exec", "--detach", container, "python3", "-m", "http.server", "8199")
