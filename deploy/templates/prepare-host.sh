@@ -150,8 +150,11 @@ install_program() {
   mv -f /usr/local/sbin/.deploy-root.new /usr/local/sbin/deploy-root
 }
 
+withholding="# The right to configure web servers is withheld."
+
 sudo_lines() {
   echo "# What $user may do as root for the site $name: these lines, word for word."
+  if [ "$restart_only" = yes ]; then echo "$withholding"; fi
   program=/usr/local/sbin/deploy-root
   if has_role web; then
     echo "$user ALL=(root) NOPASSWD: $program restart-slot $name blue"
@@ -172,9 +175,10 @@ sudo_lines() {
   fi
 }
 
-# Whether slots may be restarted there, and nothing may be configured.
+# Whether the file says so, or is from when none did: slots may be restarted, and nothing configured.
 withheld() {
-  grep -qs " restart-slot $name " "$1" && ! grep -Eqs " (apache|nginx) $name\$" "$1"
+  grep -qsxF "$withholding" "$1" ||
+    { grep -qs " restart-slot $name " "$1" && ! grep -Eqs " (apache|nginx) $name\$" "$1"; }
 }
 
 install_sudoers() {

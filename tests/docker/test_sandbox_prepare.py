@@ -33,19 +33,35 @@ def prepared(fleet: Fleet) -> str:
     return "sh /root/prepare-host.sh --user deploy --roles web --name guestbook"
 
 
+@pytest.mark.parametrize(
+    ("roles", "others", "configure"),
+    [
+        ("web", ["restart-slot kept blue", "restart-slot kept green"], "apache kept"),
+        ("static", [], "nginx kept"),
+        ("static,worker --units shop.service", ["restart-unit kept shop.service"], "nginx kept"),
+    ],
+)
 def test_an_administrator_may_keep_the_right_to_change_the_web_server(
-    fleet: Fleet, prepared: str
+    fleet: Fleet, prepared: str, roles: str, others: list[str], configure: str
 ) -> None:
     def allowed(options: str) -> list[str]:
-        assert on(fleet, "web1", f"{prepared} --name kept {options}")[0]
+        assert on(fleet, "web1", f"{prepared} --name kept --roles {roles} {options}")[0]
         rules = on(fleet, "web1", "grep -v '^#' /etc/sudoers.d/deploy-kept")[1].splitlines()
         return [rule.partition("deploy-root ")[2] for rule in rules]
 
-    slots = ["restart-slot kept blue", "restart-slot kept green"]
-    assert allowed("--restart-only") == slots
-    assert allowed("") == slots, "who prepares the host again does not give it by the way"
-    assert allowed("--allow-configure") == [*slots, "apache kept"]
-    assert allowed("") == [*slots, "apache kept"]
+    assert allowed("--restart-only") == others
+    assert allowed("") == others, "who prepares the host again does not give it by the way"
+    assert allowed("--allow-configure") == [*others, configure]
+    assert allowed("") == [*others, configure]
+
+
+def test_a_right_that_was_withheld_before_files_said_so_stays_withheld(
+    fleet: Fleet, prepared: str
+) -> None:
+    assert on(fleet, "web1", f"{prepared} --name older --restart-only")[0]
+    assert on(fleet, "web1", "sed -i /withheld/d /etc/sudoers.d/deploy-older")[0]
+    assert on(fleet, "web1", f"{prepared} --name older")[0]
+    assert not on(fleet, "web1", "grep ' apache older$' /etc/sudoers.d/deploy-older")[0]
 
 
 def test_uploads_that_were_given_to_the_sites_own_user_are_left_as_they_are(
