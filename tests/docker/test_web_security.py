@@ -31,6 +31,9 @@ FILES = (
     "/media/..%2fenv",
     "/media/%2e%2e/env",
     "/media/.hidden",
+    "/media/.folder/upload",
+    "/media/photos/.folder/deep/upload",
+    "/media/a%0Ab/.folder/upload",
     "/-/release",
     "/server-status",
 )
@@ -46,9 +49,12 @@ def _uploads(hosts: Hosts, base: Checkout) -> Iterator[None]:
     hosts.on("web1", f"ln -sfn ../env {media}/settings")
     for name in ("evil.html", "evil.php", "evil.py", "evil.wsgi", "evil.cgi", ".hidden"):
         hosts.on("web1", f"printf '<script>1</script>' >{media}/{name} && chmod 755 {media}/{name}")
+    for folder in (".folder", "photos/.folder/deep", "$(printf 'a\\nb')/.folder"):
+        made = f'"{media}/{folder}"'
+        hosts.on("web1", f"mkdir -p {made} && touch {made}/upload")
     hosts.on("web1", f"chown -hR www-data:www-data {media}")
     yield
-    hosts.on("web1", f"rm -rf {media}/* {media}/.hidden")
+    hosts.on("web1", f"rm -rf {media}/* {media}/.hidden {media}/.folder")
 
 
 @pytest.mark.parametrize("path", FILES)
