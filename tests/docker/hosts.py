@@ -128,6 +128,15 @@ class Hosts:
             time.sleep(0.1)
 
     @contextmanager
+    def behind_a_link(self, name: str, place: str) -> Iterator[None]:
+        """While the block lasts, the folder lies elsewhere on the host, and a link leads there."""
+        self.on(name, f"mv {place} /srv/elsewhere && ln -s /srv/elsewhere {place}")
+        try:
+            yield
+        finally:
+            self.on(name, f"rm {place} && mv /srv/elsewhere {place}")
+
+    @contextmanager
     def trap(self, name: str, program: str, when: str, what: str) -> Iterator["Trap"]:
         """While the block lasts: the first call of `program` on the host does `what` instead.
 

@@ -159,6 +159,16 @@ def test_both_refuse_the_same(from_nginx: Answers, from_apache: Answers) -> None
         assert codes <= {400, 403, 404}, f"{path}: {codes}"
 
 
+@pytest.mark.parametrize("place", [ROOT, str(Path(ROOT).parent)])
+def test_apache_serves_a_root_that_a_link_leads_to_and_follows_no_link_below_it(
+    hosts: Hosts, from_apache: Answers, place: str
+) -> None:
+    with hosts.behind_a_link("static1", place):
+        sheet = hosts.get("static1", "/static/guestbook/site.css")
+        assert alike(sheet, from_apache.served["/static/guestbook/site.css "])
+        assert hosts.get("static1", "/static/passwd").status in (403, 404)
+
+
 def test_apache_sends_what_was_compressed_as_what_it_is(from_apache: Answers) -> None:
     sheet = "/static/guestbook/site.css"
     plain, packed = (from_apache.served[f"{sheet} {offer}"] for offer in ("", "gzip"))

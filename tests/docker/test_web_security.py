@@ -1,6 +1,7 @@
 """What visitors must never get, whatever they ask for."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -96,6 +97,16 @@ def test_a_link_among_the_uploads_leads_nowhere(
 ) -> None:
     assert live
     assert hosts.get("web1", f"/media/{name}").status in (403, 404)
+
+
+@pytest.mark.parametrize("place", [ROOT, str(Path(ROOT).parent)])
+def test_a_root_that_a_link_leads_to_is_served_as_any_other(
+    hosts: Hosts, live: dict[str, str], place: str
+) -> None:
+    with hosts.behind_a_link("web1", place):
+        assert hosts.released("web1") == live["web1"]
+        assert hosts.get("web1", "/media/evil.py").status == 200
+        assert hosts.get("web1", "/media/settings").status in (403, 404)
 
 
 def test_the_private_ports_are_not_open_to_other_machines(
