@@ -30,10 +30,15 @@ build_venv() {
   rm -rf "$root/.deploy/wheels-${venv##*/}"
 }
 
-# remove_venvs ROOT KEY...      Those of them that no release runs on, whatever the plan thought.
+# remove_venvs ROOT KEY...      Those of them that no release runs on, whatever the plan thought, and what
+# installs have left that failed.
 remove_venvs() {
-  local root=$1 key link
+  local root=$1 key link venv
   shift
+  rm -rf "${root:?}"/.deploy/wheels-*
+  for venv in "$root"/venvs/*; do
+    if [ -d "$venv" ] && [ ! -e "$venv/.complete" ]; then set -- "$@" "${venv##*/}"; fi
+  done
   for key in "$@"; do
     for link in "$root"/releases/*/venv; do
       if [ "$link" -ef "$root/venvs/$key" ]; then continue 2; fi

@@ -71,6 +71,7 @@ def _named_by_pages(t: Target, files: Tree) -> set[str]:
 def _unused_venvs(t: Target, tree: Tree, gone: tuple[str, ...]) -> Iterator[Action]:
     used = {kept.venv for name, kept in tree.complete.items() if name not in gone}
     used.add(venv_key(t.made_from, t.found))
-    unused = [key for key in t.found.venvs if key not in used]
-    if unused and tree.complete:
-        yield word("remove_venvs", t.layout.root, *unused, quiet_limit=300.0)
+    unused = [key for key in t.found.venvs if tree.complete and key not in used]
+    # Asked also without one: an install that failed, and left a part of a virtualenv, has left
+    # a release that is not complete, which is why there is something to take away.
+    yield word("remove_venvs", t.layout.root, *unused, quiet_limit=300.0)

@@ -563,9 +563,24 @@ def test_a_virtualenv_that_a_release_runs_on_is_not_removed_whatever_was_planned
 ) -> None:
     for key in ("used", "unused"):
         (root / "venvs" / key).mkdir(parents=True)
+        (root / "venvs" / key / ".complete").touch()
     (release(root, A) / "venv").symlink_to("../../venvs/used")
     assert do(link, "remove_venvs", str(root), "used", "unused").ok
     assert [path.name for path in (root / "venvs").iterdir()] == ["used"]
+
+
+def test_what_failed_installs_have_left_is_taken_away_with_what_nothing_needs(
+    link: LocalLink, root: Path
+) -> None:
+    for key in ("whole", "half", "half-but-used"):
+        (root / "venvs" / key).mkdir(parents=True)
+    (root / "venvs/whole/.complete").touch()
+    (release(root, A) / "venv").symlink_to("../../venvs/half-but-used")
+    (root / ".deploy/wheels-half").mkdir()
+    (root / ".deploy/journal").touch()
+    assert do(link, "remove_venvs", str(root)).ok
+    assert sorted(path.name for path in (root / "venvs").iterdir()) == ["half-but-used", "whole"]
+    assert [path.name for path in (root / ".deploy").iterdir()] == ["journal"]
 
 
 def test_values_that_are_not_ascii_are_compared_as_well(link: LocalLink, root: Path) -> None:

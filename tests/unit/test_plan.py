@@ -434,6 +434,13 @@ def test_the_virtualenv_that_the_new_release_runs_on_is_kept_though_no_older_one
     assert shown[-1] == "remove_venvs /srv/www/shop unused"
 
 
+def test_what_a_failed_install_left_is_swept_with_the_release_that_it_was_for() -> None:
+    target = targets(Release(NEW, "b" * 40), SOURCE, HOSTS[:1])[1]
+    failed = replace(found(HOSTS[0]), web=Tree(partial=("000006-fffffff",)))
+    shown = [action.shown() for action in prune.build(replace(target, found=failed))]
+    assert shown[-1] == "remove_venvs /srv/www/shop"
+
+
 def test_static_files_stay_while_a_web_host_cannot_say_which_of_them_its_pages_name() -> None:
     static = HOSTS[2]
     old = tuple(f"{number:06d}-aaaaaaa" for number in range(1, 9))
