@@ -21,7 +21,9 @@ def push(t: Target) -> Iterator[Action]:
     live = t.found.web.complete.get(t.found.web.current or "")
     base = t.workshop.exported(live.tree) if live and live.tree else None
     there = base if base and base.exists() else None
-    yield Upload(t.workshop.export(t.made_from), t.layout.release(t.code.id), like=like, base=there)
+    export, release = t.workshop.export(t.made_from), t.layout.release(t.code.id)
+    # A large tree is linked and read in silence, which takes long on a slow disk.
+    yield Upload(export, release, like=like, base=there, quiet_limit=300.0)
 
 
 @step("code.install", roles=CODE, needs=("rsync", "python3-venv"))

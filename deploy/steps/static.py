@@ -29,9 +29,12 @@ def sync(t: Target) -> Iterator[Action]:
     known = dict.fromkeys([t.found.static.current, *newest_first[:1]])
     like = tuple(t.layout.static_release(name) for name in known if name)
     release = t.layout.static_release(t.files.id)
-    yield Upload(t.collected / t.project.static.root, release, like=like)
+    # As with code, a large tree is linked and read in silence.
+    source = t.collected / t.project.static.root
+    yield Upload(source, release, like=like, quiet_limit=300.0)
     facts = {"id": t.files.id, "revision": t.files.revision}
-    yield word("seal_static", t.layout.static, t.files.id, json.dumps(facts))
+    what = (t.layout.static, t.files.id, json.dumps(facts))
+    yield word("seal_static", *what, quiet_limit=300.0)
 
 
 @step("static.check", roles=("static",), needs=("curl",))

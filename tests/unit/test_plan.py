@@ -28,6 +28,7 @@ from deploy.steps.db import migrate, migrate_back
 from deploy.steps.finish import prune
 from deploy.steps.services import allowed, restarted
 from deploy.steps.slots import pages
+from deploy.steps.static import sync
 from deploy.webserver import apache_site
 from deploy.workshop import Workshop, entry_digest, venv_key
 
@@ -439,6 +440,12 @@ def test_what_a_failed_install_left_is_swept_with_the_release_that_it_was_for() 
     failed = replace(found(HOSTS[0]), web=Tree(partial=("000006-fffffff",)))
     shown = [action.shown() for action in prune.build(replace(target, found=failed))]
     assert shown[-1] == "remove_venvs /srv/www/shop"
+
+
+def test_a_slow_disk_may_link_and_read_a_large_tree_in_silence() -> None:
+    _, web, _, static, _ = targets(Release(NEW, "b" * 40), SOURCE, HOSTS)
+    actions = [*push.build(web), *sync.build(static)]
+    assert {action.quiet_limit for action in actions} == {300.0}
 
 
 def test_static_files_stay_while_a_web_host_cannot_say_which_of_them_its_pages_name() -> None:
