@@ -17,7 +17,10 @@ REWRITING, NARROWING, DESTRUCTIVE = "rewriting", "narrowing", "destructive"
 TAKES_AWAY = re.compile(
     r"\b(?:TRUNCATE|DELETE\s+FROM|RENAME)\b"
     r"|\bDROP\s+(?!INDEX\b|CONSTRAINT\b|DEFAULT\b|NOT\b|TRIGGER\b|FUNCTION\b|PROCEDURE\b"
-    r"|FOREIGN\b|CHECK\b|POLICY\b|STATISTICS\b)",
+    r"|FOREIGN\b|CHECK\b|POLICY\b|STATISTICS\b)"
+    # MySQL's CHANGE renames, unless it says the same name again. It may also be a word of a text.
+    r"|\bALTER\s+TABLE\b[^;]*?\bCHANGE\s+(?:COLUMN\s+)?(?:IF\s+EXISTS\s+)?"
+    r"(?!COLUMN\b|IF\b)(?P<quote>[`\"]?)(?P<old>[^\s`\"]+)(?P=quote)\s+(?!\s|[`\"]?(?P=old)[`\"\s])",
     re.IGNORECASE,
 )
 
