@@ -128,6 +128,11 @@ def _lacking(flow: Flow, host: Host, found: Findings) -> Iterator[str]:
         yield f"{tool} is not installed: apt-get install {PACKAGES.get(tool, tool)}"
     if "web" in host.roles and "sudo" in needed and "sudo-rights" in found.lacks:
         yield f"sudo refuses {found.user}: fab -H {host.name} setup --script | ssh root@HOST sh"
+    if "web" in host.roles and "sudo" in needed and "proc" in found.lacks:
+        yield (
+            f"{found.user} cannot see the site's processes: /proc is mounted with hidepid; as root:"
+            f" mount -o remount,gid=$(id -g {found.user}) /proc, and that gid in /etc/fstab"
+        )
     if "python3-venv" in needed:
         yield from _python_faults(host.project.python, found)
     if found.exposed and install in flow.steps:  # going back must not depend on it

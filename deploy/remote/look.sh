@@ -44,6 +44,8 @@ look_programs() {
   done
   # Only where deploy-root is: sudo mails root about users for whom it has no rule at all.
   if [ -x /usr/local/sbin/deploy-root ] && ! sudo -n -l >/dev/null 2>&1; then echo "lacks sudo-rights"; fi
+  # As after a mount with hidepid: then no process of a slot is ever seen, and each counts as gone.
+  if [ ! -r /proc/1/cmdline ]; then echo "lacks proc"; fi
   look_python "$1"
 }
 

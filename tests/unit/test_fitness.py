@@ -45,6 +45,12 @@ def test_only_what_the_flow_needs_is_asked_for() -> None:
     must_be_fit(ROLLBACK, [WEB], {"web1": replace(FIT, lacks=("rsync", "python3-venv"))})
 
 
+def test_a_web_host_that_hides_processes_is_refused_before_anybody_waits_for_them_in_vain() -> None:
+    hidden = replace(FIT, lacks=("proc",))
+    assert "mount -o remount,gid=$(id -g deploy) /proc" in refused(hidden)
+    must_be_fit(DEPLOY, [replace(WEB, roles=("db",))], {"web1": hidden})
+
+
 def test_a_full_disk_stops_what_sends_and_never_the_way_back() -> None:
     full = replace(FIT, free=1024)
     assert "only 1 MiB are free below /srv/www/shop; 200 needed" in refused(full)
