@@ -1,6 +1,7 @@
 """Where this machine keeps what it makes for the hosts, each thing under the key of its content."""
 
 import hashlib
+import platform
 import sys
 import sysconfig
 from dataclasses import dataclass
@@ -40,9 +41,9 @@ class Workshop:
         """A virtualenv of this machine's Python whose pip downloads and builds wheels."""
         return self.folder / "builder" / _python_tag(sys.version_info[:2])
 
-    def wheels(self, key: str) -> Path:
-        """The wheels of the venv with that key."""
-        return self.folder / "wheels" / key
+    def wheels(self, source: Source, found: Findings) -> Path:
+        """The wheels of a host's venv; those of a host with another C library may not run there."""
+        return self.folder / "wheels" / _digest((venv_key(source, found), found.libc))
 
     def venv(self, source: Source) -> Path:
         """A virtualenv on this machine with the release's own packages, to collect static files."""
@@ -77,9 +78,14 @@ def venv_key(source: Source, found: Findings) -> str:
 
 
 def builds_alike(found: Findings) -> bool:
-    """Whether wheels that are built here run there: the same Python on the same platform."""
+    """Whether wheels that are built here run there: the same Python, platform and C library.
+
+    Those that are compiled here may still need a newer one; pip_as.py takes no others that do.
+    """
     same_python = found.python.split(".")[:2] == [str(part) for part in sys.version_info[:2]]
-    return same_python and found.platform == sysconfig.get_platform()
+    ours, theirs = platform.libc_ver()[0], found.libc.partition("-")[0]
+    same_libc = not (ours and theirs) or ours == theirs
+    return same_python and same_libc and found.platform == sysconfig.get_platform()
 
 
 def _digest(said: object) -> str:

@@ -34,7 +34,7 @@ def export(t: Target) -> Iterator[Action]:
 def wheels(t: Target) -> Iterator[Action]:
     """download and build the wheels that hosts lack"""
     lacking = {
-        venv_key(t.made_from, found): found
+        t.workshop.wheels(t.made_from, found): found
         for host, found in t.fleet
         if host.project.install == "wheels"
         and runs_code(host.roles)
@@ -44,8 +44,7 @@ def wheels(t: Target) -> Iterator[Action]:
     python = Path(sys.executable) if find_spec("pip") else builder / "bin/python"
     if lacking and not python.exists():  # what pipx or uv installs has no pip
         yield _build("make_builder", builder, sys.executable)
-    for key, found in lacking.items():
-        made = t.workshop.wheels(key)
+    for made, found in lacking.items():
         if not made.exists():
             pip = (python, *_how(found))
             source = t.workshop.export(t.made_from)
@@ -57,13 +56,22 @@ def _how(found: Findings) -> tuple[str, ...]:
 
     The last word asks for the directory, which build.sh adds.
     """
+    theirs = (PIP_AS, found.python, found.platform.removeprefix("linux-"), found.libc)
     if builds_alike(found):
-        return ("-m", "pip", "wheel", "-w")
+        return (*theirs, "wheel", "-w")
     major, minor = found.python.split(".")[:2]
     tag = f"cp{major}{minor}"
-    words = [PIP_AS, found.python, found.platform.removeprefix("linux-")]
-    words += ["download", "--only-binary=:all:", "--implementation", "cp", "--abi", tag, "--abi"]
-    words += ["abi3", "--abi", "none", "--python-version", f"{major}.{minor}"]
+    words = [*theirs, "download", "--only-binary=:all:", "--implementation", "cp"]
+    words += [
+        "--abi",
+        tag,
+        "--abi",
+        "abi3",
+        "--abi",
+        "none",
+        "--python-version",
+        f"{major}.{minor}",
+    ]
     for platform in _platforms(found):
         words += ["--platform", platform]
     return (*words, "-d")

@@ -38,7 +38,7 @@ def install(t: Target) -> Iterator[Action]:
 def _built(t: Target, key: str) -> Iterator[Action]:
     argv = ("build_venv", t.layout.root, key, t.project.python)
     if t.project.install == "wheels":
-        yield Upload(t.workshop.wheels(key), t.layout.wheels(key))
+        yield Upload(t.workshop.wheels(t.made_from, t.found), t.layout.wheels(key))
         yield word(*argv, t.layout.wheels(key), quiet_limit=PIP_QUIET)
         return
     # pip sees paths of packages that come with the code from where it is started.

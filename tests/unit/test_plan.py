@@ -23,14 +23,15 @@ from deploy.release import Release, WayBack
 from deploy.source import Source
 from deploy.steps import HERE, Phase, Target, step
 from deploy.steps.activate import activate
-from deploy.steps.code import push
+from deploy.steps.build import wheels
+from deploy.steps.code import install, push
 from deploy.steps.db import migrate, migrate_back
 from deploy.steps.finish import prune
 from deploy.steps.services import allowed, restarted
 from deploy.steps.slots import pages
 from deploy.steps.static import sync
 from deploy.webserver import apache_site
-from deploy.workshop import Workshop, entry_digest, venv_key
+from deploy.workshop import Workshop, builds_alike, entry_digest, venv_key
 
 OLD, NEW = "000007-aaaaaaa", "000008-bbbbbbb"
 PROJECT = Project(
@@ -306,7 +307,32 @@ def test_where_our_own_python_has_no_pip_one_is_made_that_has(
     monkeypatch.setattr("deploy.steps.build.find_spec", lambda _: None)
     plan = lines(DEPLOY, SOURCE, HOSTS[:1])
     assert plan.index("make_builder") < plan.index("/cache/builder/py3")
-    assert "bin/python -m pip" in plan
+    assert "bin/python DEPLOY/local/pip_as.py" in plan
+
+
+def test_hosts_with_other_c_libraries_share_no_wheels() -> None:
+    older = replace(found(HOSTS[1]), libc="glibc-2.31")
+    made = targets(Release(NEW, "b" * 40, "v", "mig"), SOURCE, HOSTS[:2])
+    fleet = ((HOSTS[0], found(HOSTS[0])), (HOSTS[1], older))
+    (here, web1, web2) = (replace(one, fleet=fleet) for one in made)
+    web2 = replace(web2, found=older)
+    fetched = [action.shown() for action in wheels.build(here)]
+    for target, libc in ((web1, "glibc-2.36"), (web2, "glibc-2.31")):
+        sent, *_ = install.build(target)
+        assert isinstance(sent, Upload)
+        assert [libc in line for line in fetched if f" {sent.source} " in line] == [True]
+
+
+def test_a_host_with_a_c_library_of_another_kind_gets_no_wheels_that_are_built_here(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("platform.libc_ver", lambda: ("glibc", "2.36"))
+    monkeypatch.setattr("sysconfig.get_platform", lambda: "linux-x86_64")
+    said = replace(found(HOSTS[0]), python="{}.{}.1".format(*sys.version_info))
+    fits = {
+        libc: builds_alike(replace(said, libc=libc)) for libc in ("glibc-2.17", "-", "musl-1.2")
+    }
+    assert fits == {"glibc-2.17": True, "-": True, "musl-1.2": False}
 
 
 def test_code_is_told_by_what_differs_from_the_live_one_if_that_is_still_here(
