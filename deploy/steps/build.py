@@ -60,18 +60,10 @@ def _how(found: Findings) -> tuple[str, ...]:
     if builds_alike(found):
         return (*theirs, "wheel", "-w")
     major, minor = found.python.split(".")[:2]
-    tag = f"cp{major}{minor}"
     words = [*theirs, "download", "--only-binary=:all:", "--implementation", "cp"]
-    words += [
-        "--abi",
-        tag,
-        "--abi",
-        "abi3",
-        "--abi",
-        "none",
-        "--python-version",
-        f"{major}.{minor}",
-    ]
+    words += ["--python-version", f"{major}.{minor}"]
+    for abi in (f"cp{major}{minor}", "abi3", "none"):
+        words += ["--abi", abi]
     for platform in _platforms(found):
         words += ["--platform", platform]
     return (*words, "-d")
