@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from deploy.webserver import process_title
+from deploy.project import Project, Static, Web
+from deploy.webserver import apache_site, process_title
 from tests.sandbox.asking import on
 from tests.sandbox.docker import docker
 from tests.sandbox.fleet import down, up
@@ -176,6 +177,22 @@ def test_a_configuration_that_is_too_big_is_refused(fleet: Fleet) -> None:
 def test_a_name_that_no_site_can_have_is_refused(fleet: Fleet, name: str) -> None:
     said = on(fleet, "web1", f"deploy-root apache '{name}' 2>&1; echo $?", stdin="# x\n")[1]
     assert said.endswith("64\n")
+
+
+def test_a_root_may_have_letters_that_mean_something_else_in_a_pattern(fleet: Fleet) -> None:
+    site = Project(
+        name="odd",
+        root="/srv/www/c++",
+        settings="odd.settings",
+        web=Web(server_name="odd.example.com", private_ports=(8191, 8192)),
+        static=Static(root="s+t"),
+    )
+    files = f"{site.root}/releases/000001-aaaaaaa/{site.static.root}"
+    made = f"mkdir -p {files} && echo odd >{files}/site.css && cd {site.root}"
+    assert on(fleet, "web1", f"{made} && ln -s releases/000001-aaaaaaa current")[0]
+    assert install(fleet, "odd", apache_site(site))[1] == "0"
+    asked = "curl -s -H 'Host: odd.example.com' http://127.0.0.1/static/site.css"
+    assert on(fleet, "web1", asked)[1] == "odd\n"
 
 
 def test_nginx_serves_what_is_installed_and_keeps_it_when_the_next_is_broken(fleet: Fleet) -> None:
