@@ -1,57 +1,13 @@
-"""Which hosts take part in a run, and which releases it makes live."""
+"""Which releases a run makes live."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from deploy.errors import Refused
 from deploy.findings import Findings, Tree
-from deploy.host import CODE, Host, runs_code
+from deploy.host import Host, runs_code
 from deploy.release import Release, WayBack, checked_id, next_id
 from deploy.source import Source
-from deploy.stage import Stage
-
-RELEASED = frozenset({*CODE, "static"})
-"""The roles that hold releases."""
-
-
-def participants(
-    stage: Stage,
-    selected: Sequence[Host],
-    roles: Sequence[str] = (),
-    served: frozenset[str] = RELEASED,
-) -> tuple[Host, ...]:
-    """The hosts of a run: those selected, and the db primary if there are web hosts among them.
-
-    Each host keeps only the roles that hold releases, that were asked for (none meaning all), and
-    that the run has steps for (`served`); of the hosts of role db only the primary takes part.
-    """
-    wanted = set(roles or RELEASED) & RELEASED & served
-    if stage.project.static.mode == "storage":
-        wanted -= {"static"}
-    chosen = {host.name: wanted & set(host.roles) for host in selected}
-    databases = stage.role("db")
-    for other in databases[1:]:
-        chosen.get(other.name, set()).discard("db")
-    if databases and "db" in served and any("web" in kept for kept in chosen.values()):
-        chosen.setdefault(databases[0].name, set()).add("db")
-    return tuple(
-        replace(host, roles=tuple(role for role in host.roles if role in chosen[host.name]))
-        for host in stage.hosts
-        if chosen.get(host.name)
-    )
-
-
-def in_a_bucket(stage: Stage, roles: Sequence[str]) -> bool:
-    """Whether what is for `roles` is about static files in a bucket: no host takes part in it."""
-    return tuple(roles) == ("static",) and stage.project.static.mode == "storage"
-
-
-def bystanders(stage: Stage, taking_part: Sequence[Host]) -> tuple[Host, ...]:
-    """Hosts with releases that take no part in a run, but know numbers that are taken."""
-    names = {host.name for host in taking_part}
-    return tuple(
-        host for host in stage.hosts if host.name not in names and RELEASED & set(host.roles)
-    )
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from deploy.asked import Asked
-from deploy.choice import (
-    Found,
-    Goal,
-    bystanders,
-    in_a_bucket,
-    participants,
-)
+from deploy.choice import Found, Goal
 from deploy.consent import must_consent
 from deploy.errors import Refused
 from deploy.findings import Findings
@@ -23,6 +17,7 @@ from deploy.host import Host
 from deploy.journal import Run
 from deploy.means import Means, on_hosts
 from deploy.outcome import Outcome
+from deploy.participants import bystanders, must_answer, must_reach_database, taking_part
 from deploy.plan import Plan, make_plan
 from deploy.report import Event, Note, Said
 from deploy.report.lasting import lasting
@@ -31,8 +26,7 @@ from deploy.runner import StepsFailed, run_plan
 from deploy.signals import as_interrupts, too_late
 from deploy.stage import Stage
 from deploy.steps import HERE, Target
-from deploy.steps.build import check_files
-from deploy.steps.db import contract, migrate
+from deploy.steps.db import contract
 from deploy.steps.journal import commit
 from deploy.verdict import not_contracted, verdict
 from deploy.waiting import patiently
@@ -75,14 +69,14 @@ def _run_once(
     ask: Ask | None,
     look: Look,
 ) -> Outcome:
-    hosts = _hosts(asked, stage, flow)
+    hosts = taking_part(asked, stage, flow)
     if hosts:
         must_have_here(flow, stage.project)
     run = new_run(flow.verb, means.who)
     others = bystanders(stage, hosts) if hosts else ()
-    needed = _must_answer(stage, flow, others)
+    needed = must_answer(stage, flow, others)
     with as_interrupts(), on_hosts(asked, means, stage, hosts, others, needed) as fleet:
-        _must_reach_database(flow, hosts, fleet)
+        must_reach_database(flow, hosts, fleet.lost)
         found = fleet.look()
         look(found)
         must_be_fit(flow, fleet.hosts, found)
@@ -118,35 +112,6 @@ def _must_be_as_told(words: Sequence[str], now: Sequence[str]) -> None:
             f"asked for was: {was or 'nothing'}\nit would now be: {would or 'nothing'}",
             "the same again, if it is still wanted",
         )
-
-
-def _hosts(asked: Asked, stage: Stage, flow: Flow) -> tuple[Host, ...]:
-    if in_a_bucket(stage, flow.roles) or in_a_bucket(stage, asked.roles):
-        return ()
-    selected = asked.select(stage, flow.roles)
-    hosts = participants(stage, selected, asked.roles or flow.roles, flow.served)
-    if not hosts and flow.served != {HERE}:
-        roles = ", ".join(sorted(flow.served - {HERE}))
-        raise Refused(f"{flow.verb} is for hosts of role {roles}: none of those is selected")
-    return hosts
-
-
-def _must_answer(stage: Stage, flow: Flow, others: Sequence[Host]) -> tuple[Host, ...]:
-    """The bystanders without whose answer nobody knows whether pages will find their files."""
-    if check_files not in flow.steps or stage.project.static.mode != "server":
-        return ()
-    return tuple(host for host in others if "static" in host.roles)
-
-
-def _must_reach_database(flow: Flow, hosts: Sequence[Host], fleet: Fleet) -> None:
-    """Refused if the primary was left out (--skip-bad-hosts): new code would meet an old schema."""
-    for host in hosts if migrate in flow.steps else ():
-        if "db" in host.roles and host.name in fleet.lost and host.project.db.migrate:
-            raise Refused(
-                f"not started, nothing changed: {host.name} cannot be reached, and migrations run"
-                " there",
-                hint="mend that, or leave the database as it is: --set db.migrate=false",
-            )
 
 
 def _planned(

@@ -13,12 +13,12 @@ import fabric
 from invoke.tasks import Call, Task
 
 from deploy.asked import Asked
-from deploy.choice import in_a_bucket
 from deploy.errors import Refused
 from deploy.host import Host
 from deploy.inventory import stage_path
 from deploy.options import asked, words
 from deploy.outcome import Outcome
+from deploy.participants import in_a_bucket
 from deploy.report.ending import TaskEnded
 from deploy.report.jsonlines import result_line
 from deploy.tasks.decorator import FleetContext, FleetTask

@@ -1,13 +1,13 @@
 """Keeping everybody from releasing for a while, with a reason, and lifting that again."""
 
 from deploy.asked import Asked
-from deploy.choice import participants
 from deploy.command import Command
 from deploy.errors import Locked, PrepareFailed, Refused
 from deploy.findings import Findings
 from deploy.host import Host
 from deploy.means import Means, on_hosts
 from deploy.outcome import Outcome
+from deploy.participants import participants
 from deploy.report import Note
 from deploy.stage import Stage
 

@@ -4,13 +4,13 @@ import json
 from collections.abc import Iterator, Sequence
 
 from deploy.asked import Asked
-from deploy.choice import participants
 from deploy.command import Command
 from deploy.errors import Refused
 from deploy.fleet import Fleet
 from deploy.host import Host
 from deploy.means import Means, on_hosts
 from deploy.outcome import Outcome
+from deploy.participants import participants
 from deploy.reach import only_looking
 from deploy.release import Layout, Release
 from deploy.report import FACT, Fact, Note, Table

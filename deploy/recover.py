@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from deploy.asked import Asked
-from deploy.choice import RELEASED, participants
 from deploy.course import new_run
 from deploy.errors import Inconsistent, Refused
 from deploy.findings import Findings
@@ -17,6 +16,7 @@ from deploy.fleet import Fleet, locked_by
 from deploy.host import CODE, Host
 from deploy.means import Means, on_hosts
 from deploy.outcome import Outcome
+from deploy.participants import RELEASED, participants
 from deploy.plan import Plan
 from deploy.recovery import VERIFY, Found, ends, recovery, returning
 from deploy.report import Emit, Note

@@ -7,7 +7,6 @@ from deploy.asked import Asked
 from deploy.choice import (
     Found,
     Goal,
-    in_a_bucket,
     rollback_target,
 )
 from deploy.course import run_flow
@@ -18,6 +17,7 @@ from deploy.host import Host
 from deploy.journal import Entry
 from deploy.means import Means
 from deploy.outcome import Outcome
+from deploy.participants import in_a_bucket
 from deploy.reach import only_looking
 from deploy.release import Layout, WayBack
 from deploy.schema import KEEP, Schema, keeping, question, understood, way_back

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from deploy.choice import Goal, live_release, new_release, participants, rollback_target
+from deploy.choice import Goal, live_release, new_release, rollback_target
 from deploy.errors import Refused
 from deploy.findings import Findings, Tree
 from deploy.host import Host
+from deploy.participants import participants
 from deploy.project import Project
 from deploy.release import Release
 from deploy.source import Source
