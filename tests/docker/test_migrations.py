@@ -3,6 +3,8 @@
 After each story every row that a visitor wrote is there as it was.
 """
 
+import re
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +14,7 @@ import pytest
 from tests.docker.checkout import Checkout
 from tests.docker.failing import Unharmed, fails
 from tests.docker.hosts import ROOT, Hosts, wait_for
-from tests.docker.migrating import COLOUR, MOOD, NO_COLOUR, NO_WAY_BACK, Database, add, asking
+from tests.docker.migrating import COLOUR, LAST, MOOD, NO_COLOUR, NO_WAY_BACK, Database, add, asking
 from tests.docker.visitor import sign
 
 pytestmark = pytest.mark.docker
@@ -148,6 +150,48 @@ def test_what_takes_away_is_refused_or_waits_until_the_new_release_is_live(
     checkout.fab("rollback", "--migrate-back")
     assert (database.has("colour"), database.has("mood")) == (True, False)
     assert set(hosts.served().values()) == {before}
+
+
+def test_what_a_failed_deploy_has_migrated_goes_back_with_the_command_that_its_message_names(
+    hosts: Hosts, checkout: Checkout, base: Checkout, live: dict[str, str], database: Database
+) -> None:
+    add(checkout, "0003_colour", COLOUR)
+    checkout.commit("A colour that the switch does not survive")
+    with hosts.trap("web2", "curl", "*127.0.0.1:80/*", "exit 7"):
+        told = checkout.fab("deploy", "--json", code=5).result["error"]
+    assert "migrations that ran stay in the database" in told
+    (release,) = set(re.findall(r"fab manage --release (\S+) ", told))
+    there = base.fab("manage", "--release", release, "--", "showmigrations", "guestbook").out
+    assert "[X] 0003_colour" in there
+    assert "0003_colour" not in base.fab("manage", "--", "showmigrations", "guestbook").out
+    base.fab("manage", "--release", release, "--", "migrate", "guestbook", LAST)
+    assert not database.has("colour")
+    assert set(hosts.served().values()) == set(live.values())
+
+
+def test_a_cut_off_run_is_ended_though_the_release_before_cannot_reach_the_database(
+    hosts: Hosts, checkout: Checkout, base: Checkout, live: dict[str, str], database: Database
+) -> None:
+    checkout.title("Cut off")
+    with hosts.trap("web2", "curl", "*127.0.0.1:80/*", "exec sleep 300") as trap:
+        run = checkout.start("deploy")
+        trap.sprung()
+        run.signal(signal.SIGKILL)
+        run.ended(-signal.SIGKILL)
+    wait_for(lambda: not any(hosts.each("pgrep -u deploy || true").values()))
+    hosts.on("db1", "service postgresql stop")
+    try:
+        told = base.fab("recover", code=7)
+        assert "nothing is cut off any more, but what is live does not answer well" in told.err
+        assert "/health/ answers 503 from release " in told.err
+        assert {name: hosts.released(name) for name in ("web1", "web2")} == {
+            name: live[name] for name in ("web1", "web2")
+        }
+        hosts.at_rest()
+        base.fab("recover")
+    finally:
+        hosts.on("db1", "service postgresql start")
+    assert base.fab("deploy", "--json").result["release"] in hosts.served().values()
 
 
 def test_a_rollback_that_fails_after_migrating_back_has_the_schema_again(
