@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from posixpath import normpath
 
@@ -22,8 +23,16 @@ BROUGHT_ALONG = re.compile(
 """A package that comes with the code, a folder or a wheel: `.`, `-e ./ours`, `a @ file:ours/a`."""
 
 
-def requirements_key(git: Repository, project: Project, listing: dict[str, str]) -> str:
-    """A digest over the requirements file and every file that it refers to.
+@dataclass(frozen=True)
+class Requirements:
+    """`key` is a digest over what is asked for; `brought` are the packages that the code brings."""
+
+    key: str
+    brought: tuple[str, ...]
+
+
+def requirements(git: Repository, project: Project, listing: dict[str, str]) -> Requirements:
+    """What the requirements file asks for, and every file that it refers to.
 
     Refused if one of them is not in the `listing` of the source, or if one asks for what no
     virtualenv of several releases can have.
@@ -34,6 +43,7 @@ def requirements_key(git: Repository, project: Project, listing: dict[str, str])
             hint="set requirements in [tool.deploy] to your requirements file, and commit it",
         )
     digest, waiting, seen = hashlib.sha256(), [project.requirements], set()
+    brought: dict[str, None] = {}
     while waiting:
         name = waiting.pop()
         if name in seen:
@@ -49,8 +59,10 @@ def requirements_key(git: Repository, project: Project, listing: dict[str, str])
                     " after that is gone",
                     hint=f"write {match['path']}, or set install to wheels in [tool.deploy]",
                 )
-            digest.update(_contents(normpath(match["path"]), listing).encode())
-    return digest.hexdigest()[:12]
+            path = normpath(match["path"])
+            brought[path] = None
+            digest.update(_contents(path, listing).encode())
+    return Requirements(digest.hexdigest()[:12], tuple(brought))
 
 
 def _contents(path: str, listing: dict[str, str]) -> str:

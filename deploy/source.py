@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from deploy.errors import Refused
-from deploy.packages import requirements_key
+from deploy.packages import requirements
 from deploy.project import Project
 from deploy.repository import Repository, RunHere
 
@@ -15,6 +15,7 @@ class Source:
     """A revision of the project. `tree`, `requirements` and `migrations` are keys of content.
 
     `top` is the folder of the fabfile, which may be any of its repository; `path` begins there.
+    `brought` are the folders of the code that are installed as packages.
     """
 
     top: Path
@@ -24,6 +25,7 @@ class Source:
     requirements: str
     migrations: str
     subject: str = ""
+    brought: tuple[str, ...] = ()
 
 
 def resolve(top: Path, project: Project, revision: str, run: RunHere) -> Source:
@@ -46,15 +48,16 @@ def resolve(top: Path, project: Project, revision: str, run: RunHere) -> Source:
             f"there is no manage.py in {whole or 'the top folder'} of revision {commit[:7]}",
             hint="set source in [tool.deploy] to the folder that holds manage.py",
         )
-    requirements = requirements_key(git, project, listing)
+    asked = requirements(git, project, listing)
     return Source(
         top=top,
         path=prefix,
         revision=commit,
         tree=tree,
-        requirements=requirements,
-        migrations=_migrations_key(listing, requirements),
+        requirements=asked.key,
+        migrations=_migrations_key(listing, asked.key),
         subject=git.say("log", "-1", "--format=%s", commit).strip()[:72],
+        brought=asked.brought,
     )
 
 

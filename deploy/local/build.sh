@@ -28,14 +28,30 @@ export_code() {
 # make_builder TARGET PYTHON            A virtualenv whose pip downloads and builds.
 make_builder() { "$2" -m venv "$new"; }
 
-# fetch_wheels TARGET SOURCE REQUIREMENTS PIP_WORD...    The last words but one say how.
+# fetch_wheels TARGET SOURCE REQUIREMENTS BUILT PYTHON PIP_WORD...    The last words but one say how. BUILT:
+# what is built of the code itself, with spaces between, if pip does not do that by the way.
 fetch_wheels() {
-  source=$2 requirements=$3
-  shift 3
+  source=$2 requirements=$3 built=$4
+  shift 4
   mkdir "$new"
   # A package that comes with the code is built where it lies, and leaves what it was built of.
   cp -a "$source" "$new.src"
-  (cd "$new.src" && "$@" "$new" -q --no-input --disable-pip-version-check -r "$requirements")
+  (cd "$new.src" && "$@" "$new" -q --no-input --disable-pip-version-check -r "$requirements") || return
+  for package in $built; do
+    [ ! -d "$new.src/$package" ] || (cd "$new.src" && built_of_code "$1" "$package") || return
+  done
+}
+
+# built_of_code PYTHON FOLDER           A wheel for any Python: one of ours cannot compile for another.
+built_of_code() {
+  "$1" -m pip wheel -q --no-input --disable-pip-version-check --no-deps -w "$new.built" "./$2" || return
+  for wheel in "$new.built"/*.whl; do
+    case $wheel in *-none-any.whl) ;; *)
+      echo "$2 has to be compiled by the hosts' own Python: set install = \"pip\" in [tool.deploy]" >&2
+      return 65 ;;
+    esac
+  done
+  mv "$new.built"/*.whl "$new"
 }
 
 # make_venv TARGET PYTHON SOURCE REQUIREMENTS

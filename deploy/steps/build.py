@@ -48,7 +48,9 @@ def wheels(t: Target) -> Iterator[Action]:
         if not made.exists():
             pip = (python, *_how(found))
             source = t.workshop.export(t.made_from)
-            yield _build("fetch_wheels", made, source, t.project.requirements, *pip)
+            # Of a folder of the code, pip downloads nothing, and says that it has.
+            built = "" if builds_alike(found) else " ".join(t.made_from.brought)
+            yield _build("fetch_wheels", made, source, t.project.requirements, built, *pip)
 
 
 def _how(found: Findings) -> tuple[str, ...]:

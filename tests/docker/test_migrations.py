@@ -169,8 +169,9 @@ def test_what_a_failed_deploy_has_migrated_goes_back_with_the_command_that_its_m
     assert set(hosts.served().values()) == set(live.values())
 
 
+@pytest.mark.usefixtures("database")
 def test_a_cut_off_run_is_ended_though_the_release_before_cannot_reach_the_database(
-    hosts: Hosts, checkout: Checkout, base: Checkout, live: dict[str, str], database: Database
+    hosts: Hosts, checkout: Checkout, base: Checkout, live: dict[str, str]
 ) -> None:
     checkout.title("Cut off")
     with hosts.trap("web2", "curl", "*127.0.0.1:80/*", "exec sleep 300") as trap:

@@ -162,6 +162,7 @@ def test_a_package_that_comes_with_the_code_is_installed_anew_when_it_changes(
     change(top, "site/ours/setup.py", "1")
     before = change(top, "site/more.txt", f"{line}\n")
     assert change(top, "site/pages/views.py", "page").requirements == before.requirements
+    assert before.brought == ("ours",)
     assert change(top, "site/ours/setup.py", "2").requirements != before.requirements
 
 

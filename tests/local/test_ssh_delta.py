@@ -175,7 +175,7 @@ def test_building_packages_leaves_nothing_in_the_code_that_is_sent(site: tuple[S
     made, first = site
     wheels = made.home / "wheels"
     builds = ("sh", "-c", 'touch build && cp manage.py "$1"', "pip")
-    argv = ["sh", BUILD, "fetch_wheels", str(wheels), str(first), "requirements.txt", *builds]
+    argv = ["sh", BUILD, "fetch_wheels", str(wheels), str(first), "requirements.txt", "", *builds]
     before = contents(first)
     subprocess.run(argv, check=True)
     assert (wheels / "manage.py").is_file()

@@ -310,6 +310,18 @@ def test_where_our_own_python_has_no_pip_one_is_made_that_has(
     assert "bin/python DEPLOY/local/pip_as.py" in plan
 
 
+def test_packages_of_the_code_are_built_where_pip_only_downloads() -> None:
+    source = replace(SOURCE, brought=("ours", "libs/theirs"))
+    (here, *_) = targets(Release(NEW, "b" * 40, "v", "mig"), source, HOSTS[:1])
+    alike = "{}.{}.1".format(*sys.version_info)
+    for python, built in ((alike, "''"), ("3.9.2", "'ours libs/theirs'")):
+        said = replace(found(HOSTS[0]), python=python)
+        (line,) = (
+            action.shown() for action in wheels.build(replace(here, fleet=((HOSTS[0], said),)))
+        )
+        assert f" requirements.txt {built} " in line
+
+
 def test_hosts_with_other_c_libraries_share_no_wheels() -> None:
     older = replace(found(HOSTS[1]), libc="glibc-2.31")
     made = targets(Release(NEW, "b" * 40, "v", "mig"), SOURCE, HOSTS[:2])
