@@ -8,8 +8,8 @@ Three kinds of line, oldest first:
 
 `begin` is on every host of a run before the first of them is switched, so that any host tells what
 the run was about. The run is decided by `commit` on the DECIDER: before that it did not happen, and
-has to be taken back; after that it did, and has to be finished. Lines are only ever added, by copy
-and rename, so that no reader meets half of one.
+has to be taken back; after that it did, and has to be finished. Lines are added by copy and
+rename, so that no reader meets half of one, and so are old runs taken out of a long journal.
 """
 
 from collections.abc import Iterable, Mapping

@@ -43,6 +43,9 @@ def manage(asked: Asked, means: Means, stdin: str | None = None, release: str = 
         return _command(host, release, words, stdin)
 
     if len(hosts) == 1 and means.terminal and not asked.json and stdin is None:
+        if release:
+            with on_hosts(asked, means, stage, hosts) as fleet:
+                _must_have(release, fleet)
         return _ended(words[0], {hosts[0].name: means.terminal(hosts[0], command(hosts[0]))})
     with on_hosts(asked, means, stage, hosts) as fleet:
         _must_have(release, fleet)

@@ -50,7 +50,8 @@ def in_turn(
 
 
 def _drains(actions: Sequence[Action]) -> bool:
-    words = {action.argv[0] for action in actions if isinstance(action, Command)}
+    # A word may stand behind another that only attempts it.
+    words = {word for action in actions if isinstance(action, Command) for word in action.argv[:2]}
     return bool(words & {"drained", "come_back"})
 
 

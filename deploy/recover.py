@@ -44,9 +44,11 @@ def _recover(asked: Asked, means: Means) -> Outcome:
     try:
         with as_interrupts(), on_hosts(asked, means, stage, hosts) as everyone:
             found = everyone.look()
-            fleet = _prepared(everyone, found, means.emit)
+            fleet = _prepared(everyone, found)
             if not _unfinished(fleet.hosts, found):
                 return _closing(fleet.hosts, found, means.emit, "nothing was cut off")
+            if new := sorted(fleet.lost.keys() - everyone.lost.keys()):
+                means.emit(Note(f"left out, because there is no site on them: {', '.join(new)}"))
             _must_know(fleet, found)
             for host in fleet.hosts:
                 _tell_of_restore(host, found[host.name], means.emit)
@@ -59,13 +61,11 @@ def _recover(asked: Asked, means: Means) -> Outcome:
         ) from None
 
 
-def _prepared(fleet: Fleet, found: Found, emit: Emit) -> Fleet:
+def _prepared(fleet: Fleet, found: Found) -> Fleet:
     """The hosts that can be brought back: a new one among them must not keep the others waiting."""
     missing = [host for host in fleet.hosts if found[host.name].root == "missing"]
     if not missing or len(missing) == len(fleet.hosts):
         return fleet
-    names = ", ".join(host.name for host in missing)
-    emit(Note(f"left out, because there is no site on them: {names}"))
     return fleet.without(
         {host.name: Refused(f"{host.project.root} is missing") for host in missing}
     )

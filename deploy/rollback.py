@@ -48,7 +48,7 @@ def go_back(
 
     def choose(hosts: Sequence[Host], found: Found) -> Goal:
         if not to:
-            _must_be_alone(found, known[0])
+            _must_be_alone({host.name: found[host.name] for host in hosts}, known[0])
         goal = rollback_target(hosts, found, to)
         return replace(goal, origin=_origin(asked, means, stage, goal))
 
@@ -61,7 +61,8 @@ def go_back(
 
 def _ended(found: Found) -> set[str]:
     """The runs that made something live, apart from one that is still at work."""
-    at_work = {one.lock.text.partition(" ")[0] for one in found.values() if one.lock}
+    locks = (one.lock for one in found.values() if one.lock and one.lock.alive)
+    at_work = {lock.text.partition(" ")[0] for lock in locks}
     return {run.run.id for run in _decided(found)} - at_work
 
 
@@ -80,7 +81,7 @@ def _must_be_alone(found: Found, known: set[str]) -> None:
             raise Refused(
                 "nothing changed: somebody else has changed these hosts meanwhile:"
                 f" {entry.run.verb} {entry.run.id} by {entry.run.who}",
-                hint="fab status; the same again, if it is still wanted",
+                hint="fab status; then fab rollback --to ID, if it is still wanted",
             )
 
 

@@ -66,10 +66,10 @@ class _Runner:
         self._part: Part | None = None
         self._rest: tuple[Part, ...] = ()
         self._failures: list[Failure] = []
+        self._warnings: list[Failure] = []
 
     def run(self, plan: Plan) -> tuple[Failure, ...]:
         """All parts in order; what failed after the decision. Raises StepsFailed, all undone."""
-        warnings: list[Failure] = []
         for number, part in enumerate(plan.parts, 1):
             self._part, self._rest = part, plan.parts[number:]
             if part.step.phase is Phase.FINISH:
@@ -80,10 +80,10 @@ class _Runner:
                     # Not even somebody who interrupts may undo what may have been decided.
                     raise StepsFailed(part, failures, undecided=True, stays=self._said)
             if failures and part.step.phase is Phase.FINISH:
-                warnings += failures
+                self._warnings += failures
             elif failures:
                 raise StepsFailed(part, failures, self.undo(), stays=self._said)
-        return tuple(warnings)
+        return tuple(self._warnings)
 
     def interrupted(self) -> BaseException:
         """End what runs and undo; what to raise. Whoever interrupts that wants to leave at once.
@@ -95,7 +95,7 @@ class _Runner:
             return KeyboardInterrupt()
         ended = StepsFailed(
             self._part,
-            self._failures,
+            tuple(dict.fromkeys((*self._warnings, *self._failures))),
             interrupted=True,
             decided=self._decided,
             stays=self._said,

@@ -17,12 +17,13 @@ from deploy.host import Host
 from deploy.runner import StepsFailed
 from deploy.steps import Phase
 from deploy.steps.checks import gate
-from deploy.steps.db import contract, migrate
+from deploy.steps.db import contract, migrate, migrate_back
 from deploy.steps.journal import commit
 
 RESTORE = "db.restore"
 LEFT = "fab recover, which gives the locks back"
 """What to type next when a run was left at once."""
+NOT_ALL = "not every host could be put back"
 HINTS = {
     gate.name: "mend it; where it is meant to be so, say why: checks.waive (docs/checklist.md)",
 }
@@ -43,14 +44,17 @@ def verdict(
     live = _live(hosts, found)
     stopped = ["stopped by you"] if failed.interrupted else []
     causes = "\n".join([*stopped, *([told(failed.failures)] if failed.failures else [])])
-    stays = "".join(f"\n{text.replace('{release}', release or 'ID')}" for text in failed.stays)
+    again = any(failure.step == migrate_back.name for failure in failed.stuck)
+    left = [text for text in failed.stays if not (again and text == migrate_back.leaves)]
+    stays = "".join(f"\n{text.replace('{release}', release or 'ID')}" for text in left)
     if failed.part.step.phase is not Phase.PREPARE:
         stays += way_back(saved)
     if failed.decided:
         return _interrupted_late(failed, causes, saved)
     if failed.stuck:
         stuck = "\n".join(f"{failure.host}: {failure.error}" for failure in failed.stuck)
-        what = f"{causes}\nand not every host could be put back:\n{stuck}{stays}"
+        which = "no host was put back, as the schema could not be" if again else NOT_ALL
+        what = f"{causes}\nand {which}:\n{stuck}{stays}"
         return Inconsistent(what, hint="fab recover")
     if failed.undecided:
         twice = "stopped twice by you: hosts may differ now"

@@ -44,7 +44,9 @@ write_lock() {
 keep_reserve() {
   local size=$(($(cat "$1/journal" 2>/dev/null | wc -c) * 2 + 65536)) has=0
   if [ -e "$1/reserve" ]; then has=$(stat -c %s "$1/reserve"); fi
-  if [ "$has" -lt $((size / 2)) ]; then head -c "$size" /dev/zero >"$1/reserve" || rm -f "$1/reserve"; fi
+  if [ "$has" -lt $((size / 2)) ]; then
+    head -c $((size - has)) /dev/zero >>"$1/reserve" || truncate -s "$has" "$1/reserve"
+  fi
 }
 
 # give_lock ROOT                Takes the file away only if it is still ours.

@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Iterator
 
 from deploy.command import Action
-from deploy.host import Host, runs_code
+from deploy.host import Host
 from deploy.project import Project
-from deploy.steps import Target, belongs, step, word
+from deploy.steps import Target, step, word
 from deploy.webserver import apache_site, static_site
 
 
@@ -76,8 +76,6 @@ def _changed(t: Target) -> Action:
 @step("static.configure", roles=("static",), needs=("sudo",), leaves=STAYS)
 def static_server(t: Target) -> Iterator[Action]:
     """write the static server's vhost, if it changed, and test it"""
-    if not runs_code(t.host.roles):  # else it was written down beside the code
-        yield from belongs(t)
     server, text = t.project.static.server, static_site(t.project)
     if _differs(t, server, text):
         yield word("configure_server", server, t.project.name, stdin=text)

@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterator
 
 from deploy.command import Action, Command, Upload
-from deploy.steps import Phase, Target, step, word
+from deploy.host import runs_code
+from deploy.steps import Phase, Target, belongs, step, word
 from deploy.steps.activate import verified
 
 
@@ -35,6 +36,8 @@ def sync(t: Target) -> Iterator[Action]:
     facts = {"id": t.files.id, "revision": t.files.revision}
     what = (t.layout.static, t.files.id, json.dumps(facts))
     yield word("seal_static", *what, quiet_limit=300.0)
+    if not runs_code(t.host.roles):  # else it is written down beside the code
+        yield from belongs(t)
 
 
 @step("static.check", roles=("static",), needs=("curl",))

@@ -141,6 +141,16 @@ def test_who_waited_for_a_run_that_made_nothing_live_goes_back(
     assert set(fleet.live().values()) == {first}
 
 
+def test_a_run_on_other_hosts_that_was_cut_off_does_not_stop_who_goes_back_on_these(
+    fleet: Fleet,
+) -> None:
+    old, new = (str(fleet.deploy().release) for _ in range(2))
+    run = last_line(fleet, "web2").split()[1]
+    (fleet.root("web2") / ".deploy/lock").write_text(f"{run} deploy by ann@desk, process 1\n")
+    go_back(fleet.asked(hosts=("web1",)), fleet.means(), flow=BACK)
+    assert fleet.live() == {"web1": old, "web2": new, "web3": new}
+
+
 def test_recover_waits_as_the_error_recommends(
     fleet: Fleet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -245,6 +255,10 @@ def test_a_release_that_was_taken_back_still_runs_its_own_commands_as_it_alone_h
     )
     with pytest.raises(Refused, match="there is no release 000099-aaaaaaa on web1"):
         managed(fleet, "000099-aaaaaaa")
+    at_a_terminal = replace(fleet.means(), terminal=lambda *_: pytest.fail("it was begun"))
+    asked = fleet.asked(rest=("showmigrations",), hosts=("web1",))
+    with pytest.raises(Refused, match="there is no release 000099-aaaaaaa on web1"):
+        manage(asked, at_a_terminal, release="000099-aaaaaaa")
     with pytest.raises(DeployError, match="is not a release id"):
         managed(fleet, "../x")
     assert fleet.live()["web1"] == old

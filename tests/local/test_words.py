@@ -120,7 +120,7 @@ def test_what_is_known_of_migrations_outlives_the_release_for_which_it_was_asked
     assert (newer / ".migrations").read_text() == ".migrations"
 
 
-def test_the_journal_only_ever_grows_and_is_never_seen_half_written(
+def test_a_line_is_added_to_the_journal_by_a_rename_so_that_nobody_sees_half_of_it(
     link: LocalLink, root: Path
 ) -> None:
     for number in range(3):
@@ -179,6 +179,21 @@ def test_what_is_set_aside_for_a_full_disk_holds_the_journal_twice_as_each_line_
     journalled(root, 500)
     assert link.execute_here(Command(("take_lock", str(root), "r2", "text"))).ok
     assert reserve.stat().st_size >= 2 * (root / ".deploy/journal").stat().st_size
+
+
+def test_what_is_set_aside_stays_where_there_is_no_room_for_more(
+    root: Path, tmp_path: Path
+) -> None:
+    reserve = root / ".deploy/reserve"
+    reserve.write_bytes(bytes(65536))
+    journalled(root, 500)
+    link = LocalLink(tmp_path, words() + "\nhead() { printf some; return 1; }\n")
+    link.open()
+    try:
+        assert do(link, "keep_reserve", str(root / ".deploy")).ok
+        assert reserve.stat().st_size == 65536
+    finally:
+        link.close()
 
 
 def test_a_full_disk_does_not_keep_anybody_from_the_lock_with_which_room_is_made(

@@ -482,7 +482,8 @@ def test_what_a_failed_install_left_is_swept_with_the_release_that_it_was_for() 
 
 def test_a_slow_disk_may_link_and_read_a_large_tree_in_silence() -> None:
     _, web, _, static, _ = targets(Release(NEW, "b" * 40), SOURCE, HOSTS)
-    actions = [*push.build(web), *sync.build(static)]
+    sends, seals, *_ = sync.build(static)
+    actions = [*push.build(web), sends, seals]
     assert {action.quiet_limit for action in actions} == {300.0}
 
 

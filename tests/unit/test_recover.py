@@ -7,7 +7,7 @@ import pytest
 from deploy.findings import Findings, Tree
 from deploy.host import Host
 from deploy.journal import Change, Entry, Run
-from deploy.project import Db, Project
+from deploy.project import Apache, Db, Project, Web
 from deploy.recover import lacks_migrations
 from deploy.recovery import EMPTY, RESTORE, RETURN, SCHEMA, VERIFY, recovery, returning
 from deploy.release import Release
@@ -71,6 +71,13 @@ def test_every_run_is_ended_before_any_host_is_asked_how_it_answers() -> None:
     assert actions[0].startswith("attempt ensure_slot /srv/www/shop shop blue")
     assert last == VERIFY.name
     assert [line.split()[0] for line in asked] == ["ensure_slot", "ask_back"]
+
+
+def test_hosts_that_a_balancer_holds_out_are_brought_back_one_by_one() -> None:
+    project = replace(DB.project, apache=Apache(mode="embedded"), web=Web(drain=10))
+    hosts = [replace(DB, name=name, roles=("web",), project=project) for name in ("web1", "web2")]
+    (restore, _) = recovery(hosts, dict.fromkeys(("web1", "web2"), FOUND), lambda _event: None)
+    assert [len(wave) for wave in restore.waves] == [1, 1]
 
 
 def test_a_rollback_that_was_decided_keeps_its_schema() -> None:

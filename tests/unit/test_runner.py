@@ -337,6 +337,18 @@ def test_who_could_not_be_told_of_the_decision_is_named_though_the_run_was_stopp
     assert [one.host for one in failed.value.stuck] == ["w2"]
 
 
+def test_who_does_not_know_of_the_decision_is_not_forgotten_when_a_later_step_is_stopped() -> None:
+    def execute(host: str, action: Action, _on_line: OnLine) -> Result:
+        if action.shell() == "tidy":
+            os.kill(os.getpid(), signal.SIGINT)
+        return Result(1 if (host, action.shell()) == ("w2", "commit") else 0)
+
+    finish = [part(name, Phase.FINISH, ["w1", "w2"]) for name in ("commit", "contract", "tidy")]
+    with pytest.raises(StepsFailed) as failed:
+        run_plan(Plan(RUN, (deciding("w1"), *finish)), execute, lambda: None, lambda _: None, 8)
+    assert [(one.host, one.step) for one in failed.value.failures] == [("w2", "commit")]
+
+
 @pytest.mark.parametrize(("words", "at_once"), [(("drained", "reload"), 1), (("reload",), 3)])
 def test_hosts_that_a_balancer_holds_out_are_put_back_one_by_one_as_visitors_need_the_others(
     words: tuple[str, ...], at_once: int

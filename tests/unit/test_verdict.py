@@ -8,7 +8,7 @@ from deploy.host import Host
 from deploy.plan import Part
 from deploy.runner import StepsFailed
 from deploy.steps import Phase, Step
-from deploy.steps.db import migrate
+from deploy.steps.db import migrate, migrate_back
 from deploy.verdict import verdict
 
 A = "000001-aaaaaaa"
@@ -131,6 +131,16 @@ def test_migrations_that_ran_are_said_to_stay_when_the_release_is_taken_back() -
     error = verdict(replace(broken, stays=("migrations that ran stay",)), HOSTS, FOUND)
     assert error.exit_code == 5
     assert "migrations that ran stay" in error.what
+
+
+def test_a_schema_that_could_not_be_applied_again_is_not_said_to_be() -> None:
+    broken = failed("web.activate", Phase.COMMIT, Failure("web1", "web.activate", "x"))
+    stuck = (Failure("db1", migrate_back.name, "could not connect"),)
+    broken = replace(broken, stuck=stuck, stays=(migrate_back.leaves,))
+    error = verdict(broken, HOSTS, FOUND)
+    assert "no host was put back, as the schema could not be:\ndb1: could not" in error.what
+    assert "applied again" not in error.what
+    assert (error.exit_code, error.hint) == (7, "fab recover")
 
 
 def test_what_stays_names_the_release_whose_commands_know_of_it() -> None:

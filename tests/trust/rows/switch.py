@@ -2,6 +2,7 @@
 
 import threading
 
+from tests.trust.crash import target
 from tests.trust.hosts import ROOT
 from tests.trust.injuries import (
     SILENT,
@@ -155,6 +156,16 @@ def disk_full(world: World) -> list[str]:
     return faults + unharmed(world, old)
 
 
+def full_before_going_back(world: World) -> list[str]:
+    """The release that is live has filled web2's disk: going back is what makes room."""
+    other = target(world)
+    with small_disk(world, "web2", ".deploy", kib=256):
+        fill(world, "web2", ".deploy")
+        faults = ended_as(world.run("rollback", other), 0)
+        world.hosts.on("web2", f"rm -f {ROOT}/.deploy/filler")
+    return faults + unharmed(world, other)
+
+
 WAIT_AND_FAIL = "while [ ! -e {go} ]; do sleep 0.02; done; exit 7"
 
 
@@ -189,5 +200,6 @@ ROWS = (
     Row("D7", "all files of all releases have one date", same_mtime),
     Row("D8", "a request of 12 s across two deploys", long_request),
     Row("D9", "no byte left for the journal between switch and undo", disk_full),
+    Row("D9b", "no byte left when somebody goes back", full_before_going_back),
     Row("D10", "the release to go back to deleted by hand", target_deleted),
 )
