@@ -1,9 +1,11 @@
 """Where this machine keeps what it makes for the hosts, each thing under the key of its content."""
 
 import hashlib
+import os
 import platform
 import sys
 import sysconfig
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +21,10 @@ ONSITE = Path(__file__).parent / "onsite"
 
 @dataclass(frozen=True)
 class Workshop:
-    """A cache folder. All in it but `changed` can be made again, and is complete if it is there."""
+    """A cache folder. All in it but `changed` can be made again, and is complete if it is there.
+
+    What nobody has asked for in a month is taken away by build.sh, when something else is made.
+    """
 
     folder: Path
 
@@ -60,6 +65,14 @@ class Workshop:
     def changed(self, project: Project) -> Path:
         """Files whose names go on after this list paths of which a CDN may have old content."""
         return self.folder / "changed" / _digest((sorted(project.static.env), project.settings))
+
+
+def there(made: Path) -> bool:
+    """Whether something of the cache is there. It is in use then, and not taken away as old."""
+    with suppress(FileNotFoundError):
+        os.utime(made)
+        return True
+    return False
 
 
 def entry_digest(site: str) -> str:

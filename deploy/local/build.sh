@@ -145,8 +145,13 @@ esac
 target=$1
 if [ -e "$target" ]; then exit 0; fi
 mkdir -p "$(dirname "$target")"
-# What a run that was killed has left there is nobody's after a day.
+# What a run that was killed has left there is nobody's after a day. What nobody has asked for in a month
+# is old; a rename comes first, so that nothing is ever half there under its own name.
 find "$(dirname "$target")" -maxdepth 1 -name '*.making-*' -mtime +0 -exec rm -rf {} +
+find "$(dirname "$target")" -mindepth 1 -maxdepth 1 -type d ! -name '*.*' -mtime +30 -exec sh -c '
+  for old; do
+    if mv "$old" "$old.making-old" 2>/dev/null; then rm -rf "$old.making-old" "$old.sums"; fi
+  done' sh {} +
 making=$(mktemp -d "$target.making-XXXXXX")
 trap 'rm -rf "$making"' EXIT
 trap 'exit 143' HUP INT TERM

@@ -7,7 +7,7 @@ from deploy.command import Action, Command
 from deploy.host import Host
 from deploy.steps import HERE, Target, step
 from deploy.steps.build import BUILD
-from deploy.workshop import ONSITE
+from deploy.workshop import ONSITE, there
 
 SEND_QUIET = 600.0
 """Seconds of silence; botocore gives a bucket that does not answer up after five minutes."""
@@ -78,7 +78,7 @@ def check_back(t: Target) -> Iterator[Action]:
         return
     digests = (f.web.files[t.code.id] for h, f in t.fleet if t.code.id in f.web.files)
     kept = f"{next(digests, '')}={t.code.id}"
-    if t.origin is None or not (t.collected.exists() and t.workshop.venv(t.origin).exists()):
+    if t.origin is None or not (there(t.collected) and there(t.workshop.venv(t.origin))):
         # Nobody waits for packages to be installed here before the site is whole again.
         why = "this machine did not release it"
         yield Command(("echo", f"warning: the bucket was not asked for its files: {why}"))

@@ -9,7 +9,7 @@ from deploy.command import Action, Command
 from deploy.findings import Findings
 from deploy.host import runs_code
 from deploy.steps import HERE, Target, step
-from deploy.workshop import ONSITE, builds_alike, venv_key
+from deploy.workshop import ONSITE, builds_alike, there, venv_key
 
 BUILD = str(Path(__file__).parent.parent / "local" / "build.sh")
 PIP_AS = str(Path(BUILD).with_name("pip_as.py"))
@@ -26,7 +26,7 @@ def _build(word: str, made: Path, *argv: object, env: tuple[tuple[str, str], ...
 def export(t: Target) -> Iterator[Action]:
     """take the revision's files out of git"""
     made = t.workshop.export(t.made_from)
-    if not made.exists():
+    if not there(made):
         yield _build("export_code", made, t.made_from.top, t.made_from.tree)
 
 
@@ -42,10 +42,12 @@ def wheels(t: Target) -> Iterator[Action]:
     }
     builder = t.workshop.builder()
     python = Path(sys.executable) if find_spec("pip") else builder / "bin/python"
-    if lacking and not python.exists():  # what pipx or uv installs has no pip
+    if (
+        lacking and not find_spec("pip") and not there(builder)
+    ):  # what pipx or uv installs has no pip
         yield _build("make_builder", builder, sys.executable)
     for made, found in lacking.items():
-        if not made.exists():
+        if not there(made):
             pip = (python, *_how(found))
             source = t.workshop.export(t.made_from)
             # Of a folder of the code, pip downloads nothing, and says that it has.
@@ -90,9 +92,9 @@ def collect(t: Target) -> Iterator[Action]:
         return
     made, venv = t.collected, t.workshop.venv(source)
     code, sends = t.workshop.export(source), project.static.mode == "storage"
-    if not venv.exists() and (sends or not made.exists()):
+    if not there(venv) and (sends or not there(made)):
         yield _build("make_venv", venv, sys.executable, code, project.requirements)
-    if made.exists():
+    if there(made):
         return
     yield _build(
         "collect_static",

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from deploy.command import Action, Command, Upload
 from deploy.host import CODE
 from deploy.steps import Target, belongs, step, word
-from deploy.workshop import ONSITE, entry_digest, venv_key
+from deploy.workshop import ONSITE, entry_digest, there, venv_key
 
 PIP_QUIET = 300.0
 """Seconds that pip may be silent on a host: a large wheel takes long to unpack on a slow disk."""
@@ -20,10 +20,10 @@ def push(t: Target) -> Iterator[Action]:
     like = tuple(t.layout.release(name) for name in dict.fromkeys(known) if name)
     live = t.found.web.complete.get(t.found.web.current or "")
     base = t.workshop.exported(live.tree) if live and live.tree else None
-    there = base if base and base.exists() else None
+    base = base if base and there(base) else None
     export, release = t.workshop.export(t.made_from), t.layout.release(t.code.id)
     # A large tree is linked and read in silence, which takes long on a slow disk.
-    yield Upload(export, release, like=like, base=there, quiet_limit=300.0)
+    yield Upload(export, release, like=like, base=base, quiet_limit=300.0)
 
 
 @step("code.install", roles=CODE, needs=("rsync", "python3-venv"))
