@@ -1,16 +1,15 @@
 """What has to be done on which hosts so that a run that was cut off is finished, or never was."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
 
-from deploy.command import Action, Command
+from deploy.command import Action
 from deploy.findings import Findings
 from deploy.host import Host
 from deploy.journal import Entry
 from deploy.plan import Part, Work
 from deploy.release import Layout
 from deploy.report import Emit, Note
-from deploy.steps import Phase, Step, word
+from deploy.steps import Phase, Step, attempt, word
 from deploy.steps.activate import reloaded, verified
 from deploy.steps.db import caught_up, taking_back
 from deploy.steps.server import come_back
@@ -151,16 +150,11 @@ def _served(
         yield word("say_and_fail", "65", gone)
         return
     if kind == "web" and "web" in host.roles:
-        yield _attempt(ensured(host.project, found.slot_of(release), release))
+        yield attempt(ensured(host.project, found.slot_of(release), release))
     yield word("switch", base, release)
     if kind == "web":
         yield from restarted(host, release, lenient=True)
-        yield from map(_attempt, reloaded(host, release, made, back=True))
-
-
-def _attempt(command: Command) -> Command:
-    """The same, though its failure ends nothing: hosts are asked later what they serve."""
-    return replace(command, argv=("attempt", *command.argv))
+        yield from map(attempt, reloaded(host, release, made, back=True))
 
 
 def _asked(host: Host, found: Findings, ends_as: Mapping[str, bool]) -> Iterator[Action]:

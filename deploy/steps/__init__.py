@@ -1,7 +1,7 @@
 """What a step is: one part of a flow, a pure function from a Target to what is to be done there."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from pathlib import Path
 
@@ -190,3 +190,8 @@ def belongs(t: Target) -> Iterator[Action]:
 def word(*argv: str, quiet_limit: float = 60.0, stdin: str = "") -> Command:
     """A command in the words that deploy/remote teaches the host's shell."""
     return Command(argv, quiet_limit=quiet_limit, stdin=stdin)
+
+
+def attempt(command: Command) -> Command:
+    """The same, though its failure ends nothing: what came of it is asked later."""
+    return replace(command, argv=("attempt", *command.argv))

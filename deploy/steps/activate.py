@@ -6,7 +6,7 @@ from deploy.command import Action, Command
 from deploy.host import CODE, Host
 from deploy.release import Release
 from deploy.steps import Phase, Target, step, word
-from deploy.steps.server import balancer
+from deploy.steps.server import balancer, come_back
 from deploy.steps.services import restarted, still_at_work
 from deploy.steps.slots import pages, still_warm
 
@@ -85,6 +85,9 @@ def activate(t: Target) -> Iterator[Action]:
     yield from restarted(t.host, t.code.id, made)
     yield from reloaded(t.host, t.code.id, made)
     yield from verified(t.host, "web", t.code.id, made)
+    reloads = t.project.embedded and t.project.web.drain
+    if t.found.draining and "web" in t.host.roles and not reloads:
+        yield from come_back(t.host)  # which it could not while what was live did not answer
 
 
 def _back_to_slot(t: Target) -> Iterator[Action]:

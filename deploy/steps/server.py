@@ -3,10 +3,10 @@
 import hashlib
 from collections.abc import Iterator
 
-from deploy.command import Action
+from deploy.command import Action, Command
 from deploy.host import Host
 from deploy.project import Project
-from deploy.steps import Target, step, word
+from deploy.steps import Target, attempt, step, word
 from deploy.webserver import apache_site, static_site
 
 
@@ -42,7 +42,7 @@ def balancer(host: Host) -> tuple[str, ...]:
     return host.project.root, str(web.drain), str(web.port), web.server_name or "localhost"
 
 
-def come_back(host: Host) -> Iterator[Action]:
+def come_back(host: Host) -> Iterator[Command]:
     """Let the load balancer send visitors again, once the site answers."""
     yield word("come_back", *balancer(host), quiet_limit=60.0 + host.project.web.drain)
 
@@ -59,8 +59,8 @@ def apache(t: Target) -> Iterator[Action]:
     if changes_vhost(t):
         yield from reloadable(t)  # before anything is changed
         yield _changed(t)
-    if t.found.draining:  # by a run that was cut off
-        yield from come_back(t.host)
+    if t.found.draining:  # by a run that was cut off; a site that does not answer is mended first
+        yield from map(attempt, come_back(t.host))
 
 
 def _changed(t: Target) -> Action:

@@ -27,6 +27,7 @@ from deploy.steps.build import wheels
 from deploy.steps.code import install, push
 from deploy.steps.db import migrate, migrate_back
 from deploy.steps.finish import prune
+from deploy.steps.server import apache
 from deploy.steps.services import allowed, restarted
 from deploy.steps.slots import pages
 from deploy.steps.static import sync
@@ -289,6 +290,17 @@ def test_a_release_loads_while_it_is_checked_unless_apache_takes_a_new_vhost_in_
     text = "\n".join(make_plan(DEPLOY, made[0].run, made).lines())
     assert text.index("load_slot") < text.index("seal /srv") < text.index("checklist.py")
     assert text.index("checklist.py") < text.index("start_slot")
+
+
+def test_a_host_that_a_balancer_holds_out_as_its_release_is_bad_comes_back_with_the_next() -> None:
+    away = replace(found(HOSTS[0]), draining=True)
+    made = targets(Release(NEW, "b" * 40, "v", "mig"), SOURCE, HOSTS[:1])
+    target = replace(made[1], found=away)
+    words = [[action.shown().split()[0] for action in s.build(target)] for s in (apache, activate)]
+    prepared, switched = words
+    assert prepared[-1] == "attempt", "that the site does not answer is what the release mends"
+    assert switched[-1] == "come_back"
+    assert switched.index("switch") < switched.index("come_back")
 
 
 def test_a_venv_that_a_host_has_is_not_built_again() -> None:
