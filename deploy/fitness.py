@@ -62,7 +62,10 @@ def must_be_fit(flow: Flow, hosts: Sequence[Host], found: Mapping[str, Findings]
 
 
 def must_be_of(stage: str, hosts: Sequence[Host], found: Mapping[str, Findings]) -> None:
-    """Raises Refused if the site on a host is another stage's, with its visitors and its data."""
+    """Raises Refused if the site on a host is another stage's, with its visitors and its data.
+
+    So it is if a web server's file of the site's name is that of another root.
+    """
     for host in hosts:
         root, said = host.project.root, found[host.name]
         what = ""

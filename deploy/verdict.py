@@ -76,7 +76,8 @@ def _interrupted_late(failed: StepsFailed, causes: str, saved: str) -> Interrupt
     if untold:
         what = f"the new release is live, but not every host knows that it stays:\n{told(untold)}"
         return Interrupted(f"stopped by you; {what}{way_back(saved)}", "fab recover")
-    if contract.name in (failed.part.step.name, *failed.left):
+    steps = (failed.part.step.name, *failed.left, *(one.step for one in failed.failures))
+    if contract.name in steps:
         what = "the new release is live, but migrations that follow the switch were not all run"
         hint = f"{LEFT}; then: fab db.migrate" if failed.abandoned else "fab db.migrate"
         return Interrupted(f"{causes}; {what}{way_back(saved)}", hint)

@@ -21,7 +21,7 @@ add_line() {
   { if [ -e "$1" ]; then cat "$1"; fi; printf '%s\n' "$2"; } | replace_file "$1"
 }
 
-# trim_journal ROOT             Once it is long, it keeps its newer half, what has not ended, and every
+# trim_journal ROOT             Once it is long, it keeps its newest 128 KiB, what has not ended, and every
 # run that made a release live that is still here: `look` and each new line read or copy all of it.
 trim_journal() {
   local journal=$1/.deploy/journal kept

@@ -27,7 +27,7 @@ def check(c: FleetContext, release: str = "", all: bool = False, strict: bool = 
     takes_dry=False,
     help={
         "stdin": "Give the command what comes on standard input, instead of a terminal.",
-        "release": "Of this release, which needs not be live: its migrations, for one.",
+        "release": "Of this release, which need not be live: its migrations, for one.",
     },
 )
 def manage(c: FleetContext, stdin: bool = False, release: str = "") -> Outcome:

@@ -105,6 +105,7 @@ def test_an_interruption_before_what_follows_the_switch_says_how_to_run_it() -> 
     for stopped in (
         replace(interrupted(decided=True), left=("db.contract", "prune")),
         replace(failed("db.contract", Phase.FINISH), interrupted=True, decided=True),
+        replace(interrupted(decided=True), failures=(Failure("db1", "db.contract", "x"),)),
     ):
         error = verdict(stopped, HOSTS, FOUND)
         assert error.exit_code == 130
